@@ -1,0 +1,98 @@
+"""What every engine offers: one constrained generation, whatever model runs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One earlier message of the conversation."""
+
+    speaker: str  # "user" or "assistant"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PassageText:
+    """What the model sees of a passage; its number is its place in the prompt, from 1."""
+
+    title: str
+    heading: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerPrompt:
+    """A question, what was said before it, and the passages that may be quoted."""
+
+    question: str
+    passages: tuple[PassageText, ...]
+    history: tuple[Turn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One generation.
+
+    Attributes:
+        prompt: rendered by the engine, which knows its model's layout or chat template.
+        grammar: what the output must match: an llguidance Lark grammar, for engines that take one.
+        schema: the JSON Schema of the same shape, for engines that take only that.
+        max_tokens: the budget, in tokens of the engine's model.
+        temperature: 0 is greedy.
+        adapter: the LoRA adapter to answer with; None is the engine's current one.
+    """
+
+    prompt: AnswerPrompt
+    grammar: str
+    schema: dict[str, Any]
+    max_tokens: int
+    temperature: float = 0.0
+    adapter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What came back.
+
+    Attributes:
+        text: the output; complete JSON, except where `truncated`.
+        probabilities: of each token that was chosen rather than forced, under the grammar's mask, in order.
+            Empty where the engine cannot tell.
+        truncated: the budget ended before the grammar did.
+    """
+
+    text: str
+    truncated: bool = False
+    probabilities: tuple[float, ...] = ()
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    forward_passes: int = 0
+    adapter: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """A model that generates under a grammar."""
+
+    @property
+    def name(self) -> str:
+        """What `Answer.model` says: `embedded`, a hub name, or `vllm:URL#MODEL` without credentials."""
+
+    @property
+    def extractive(self) -> bool:
+        """Whether the model can only quote; its `answer` is then a span of its quotes, or empty."""
+
+    @property
+    def enforces_grammar(self) -> bool:
+        """Whether `Request.grammar` is enforced token by token; otherwise the caller checks the quotes."""
+
+    async def generate(self, request: Request) -> Generation:
+        """Generate once; cancelling the task stops the generation.
+
+        Raises:
+            grammars.engine.errors.EngineError: with a sentence for the person who asked.
+        """
