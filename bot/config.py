@@ -1,0 +1,144 @@
+"""The settings: the environment and `.env`, read when a process starts and then handed down."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+REMOTE = re.compile(r"(?P<kind>openai|vllm):(?P<url>https?://[^#\s]+)#(?P<model>\S+)")
+CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+SECRET = "(not shown)"  # noqa: S105 - the words that stand in for a secret
+
+
+class SettingsError(Exception):
+    """A setting cannot be used; the message names it, its value unless it is a secret, and how to mend it."""
+
+
+class Settings(BaseSettings):
+    """Every setting of Almanac; a field's name in capitals is the variable's name.
+
+    An empty variable counts as unset. The environment wins over `.env`.
+    """
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    almanac_home: Path = Field(
+        default_factory=lambda: user_data_path("almanac", appauthor=False),
+        description="Where state is kept: the embedded database, the demo.",
+    )
+    database_url: SecretStr | None = Field(
+        None, description="A PostgreSQL with pgvector; unset: the embedded server under ALMANAC_HOME."
+    )
+    almanac_model: str = Field(
+        "embedded",
+        description="What answers: `embedded`, a hub name or path, `openai:URL#MODEL` or `vllm:URL#MODEL`.",
+    )
+    almanac_adapter: str | None = Field(None, description="A LoRA adapter: a folder or a hub name.")
+    almanac_embedder: str = Field(
+        "embedded", description="What embeds: `embedded`, a hub name or path, or `openai:URL#MODEL`."
+    )
+    almanac_api_key: SecretStr | None = Field(
+        None, description="The key that a remote model or embedder asks for."
+    )
+    slack_bot_token: SecretStr | None = Field(None, description="The bot token, `xoxb-…`.")
+    slack_app_token: SecretStr | None = Field(None, description="The app token of Socket Mode, `xapp-…`.")
+    slack_signing_secret: SecretStr | None = Field(
+        None, description="The signing secret; set: Slack's HTTP events are served at /slack/events."
+    )
+    slack_api_url: str = Field(
+        "https://slack.com/api/", description="Slack's Web API, or a server compatible with it."
+    )
+    almanac_admins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Slack user ids of the administrators, separated by commas."
+    )
+
+    @field_validator("almanac_home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().absolute()
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not url.get_secret_value().startswith(("postgres://", "postgresql://")):
+            raise ValueError("must look like postgresql://user:password@host:5432/name")
+        return url
+
+    @field_validator("almanac_model", "almanac_embedder")
+    @classmethod
+    def _remote(cls, model: str) -> str:
+        if model.startswith(("openai:", "vllm:")) and not REMOTE.fullmatch(model):
+            raise ValueError("must look like openai:https://host/v1#model-name")
+        return model
+
+    @field_validator("almanac_embedder")
+    @classmethod
+    def _embeds(cls, embedder: str) -> str:
+        if embedder.startswith("vllm:"):
+            raise ValueError("must use openai: in place of vllm:, whose embedding API is OpenAI's")
+        return embedder
+
+    @field_validator("slack_bot_token")
+    @classmethod
+    def _bot_token(cls, token: SecretStr | None) -> SecretStr | None:
+        return _starts(token, "xoxb-", "copy the Bot User OAuth Token of the app's page OAuth & Permissions")
+
+    @field_validator("slack_app_token")
+    @classmethod
+    def _app_token(cls, token: SecretStr | None) -> SecretStr | None:
+        return _starts(token, "xapp-", "make an app-level token on the app's page Basic Information")
+
+    @field_validator("slack_api_url")
+    @classmethod
+    def _api(cls, url: str) -> str:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("must be an http or https address, such as https://slack.com/api/")
+        return url.rstrip("/") + "/"
+
+    @field_validator("almanac_admins", mode="before")
+    @classmethod
+    def _split(cls, admins: Any) -> Any:
+        return tuple(admins.replace(",", " ").split()) if isinstance(admins, str) else admins
+
+    @field_validator("almanac_admins")
+    @classmethod
+    def _users(cls, admins: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [admin for admin in admins if not re.fullmatch(r"[UW][A-Z0-9]+", admin)]:
+            raise ValueError(f"must hold user ids such as U024BE7LH, which {wrong[0]!r} is not")
+        return admins
+
+
+def _starts(token: SecretStr | None, prefix: str, remedy: str) -> SecretStr | None:
+    if token and not token.get_secret_value().startswith(prefix):
+        raise ValueError(f"must start with {prefix}: {remedy}")
+    return token
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """Read the environment and the `.env` of the working directory.
+
+    Args:
+        overrides: settings that the command line gives; they win over both.
+
+    Raises:
+        SettingsError: a line for each setting that cannot be used.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_sentence(detail) for detail in error.errors())) from None
+
+
+def _sentence(detail: Any) -> str:
+    """`KEY=value must …`; a secret's value, and credentials inside an address, stay out."""
+    name = str(detail["loc"][0])
+    field = Settings.model_fields[name]
+    secret = "SecretStr" in str(field.annotation)
+    value = SECRET if secret else CREDENTIALS.sub("", str(detail["input"]))
+    reason = detail["msg"].removeprefix("Value error, ")
+    return f"{name.upper()}={value} {reason}. It is read from the environment or .env."
