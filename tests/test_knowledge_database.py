@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from knowledge.database import migrate, open_pool
+
+if TYPE_CHECKING:
+    from knowledge.database import Pool
+
+
+async def test_migrations_that_coincide_wait_for_one_another(postgres: str) -> None:
+    async with await psycopg.AsyncConnection.connect(postgres, autocommit=True) as connection:
+        await connection.execute("create database coincide")
+    conninfo = make_conninfo(postgres, dbname="coincide")
+    await asyncio.gather(*[migrate(conninfo) for _ in range(3)])
+    await migrate(conninfo)
+    async with open_pool(conninfo, size=1) as pool, pool.connection() as connection:
+        rows = await (await connection.execute("select count(*) from alembic_version")).fetchall()
+    assert rows == [(1,)]
+
+
+async def test_a_connection_that_died_is_replaced(pool: Pool) -> None:
+    async with pool.connection() as connection:
+        pid = connection.info.backend_pid
+    async with await psycopg.AsyncConnection.connect(pool.conninfo) as other:
+        await other.execute("select pg_terminate_backend(%s)", [pid])
+    async with pool.connection() as connection:
+        assert (await (await connection.execute("select 1")).fetchone()) == (1,)
