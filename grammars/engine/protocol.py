@@ -43,6 +43,7 @@ class Request:
         max_tokens: the budget, in tokens of the engine's model.
         temperature: 0 is greedy.
         adapter: the LoRA adapter to answer with; None is the engine's current one.
+        shortest: the shortest output that the grammar admits; a budget below it is refused.
     """
 
     prompt: AnswerPrompt
@@ -51,6 +52,7 @@ class Request:
     max_tokens: int
     temperature: float = 0.0
     adapter: str | None = None
+    shortest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

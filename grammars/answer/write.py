@@ -1,0 +1,145 @@
+"""Write an answer: ask a model under the grammar, and keep of its output what the passages bear out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from grammars.answer.citations import Quote, claims, locate, quoted, span
+from grammars.answer.grammar import SHORTEST, Quotable, answer_grammar, answer_schema
+from grammars.answer.partial import close_json
+from grammars.engine.errors import InvalidOutput
+from grammars.engine.protocol import AnswerPrompt, Engine, Generation, PassageText, Request, Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RETRY_TEMPERATURE = 0.5  # a greedy retry would repeat itself
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An answer before its citations are resolved to documents.
+
+    Attributes:
+        answerable: whether the passages state the answer; without any valid quote they do not.
+        confidence: the model's probability that they do, 0 to 1; None where the engine cannot tell.
+        answer: text with `[n]` markers into `quotes`, from 1; empty where not answerable.
+        quotes: verbatim, without duplicates, in the model's order.
+        truncated: the budget ended first; what was unfinished is left out.
+        generation: what the engine returned.
+    """
+
+    answerable: bool
+    confidence: float | None
+    answer: str
+    quotes: tuple[Quote, ...]
+    truncated: bool
+    generation: Generation
+
+
+async def write_answer(
+    engine: Engine,
+    question: str,
+    passages: Sequence[PassageText],
+    history: Sequence[Turn] = (),
+    *,
+    max_tokens: int = 512,
+    max_quotes: int = 3,
+    adapter: str | None = None,
+    temperature: float = 0.0,
+) -> Draft:
+    """Answer a question from passages, with verbatim quotes, or say that they do not state the answer.
+
+    Raises:
+        grammars.engine.errors.EngineError: among them BudgetTooSmall (nothing was generated), and InvalidOutput
+            from an engine that does not enforce the grammar, after a retry.
+    """
+    quotable = [Quotable.of(passage) for passage in passages]
+    request = Request(
+        prompt=AnswerPrompt(question, tuple(passages), tuple(history)),
+        grammar=answer_grammar(quotable, max_quotes=max_quotes, extractive=engine.extractive),
+        schema=answer_schema(max_quotes),
+        max_tokens=max_tokens,
+        temperature=temperature,
+        adapter=adapter,
+        shortest=SHORTEST,
+    )
+    return await _checked(engine, request, quotable, max_quotes)
+
+
+async def _checked(engine: Engine, request: Request, passages: Sequence[Quotable], max_quotes: int) -> Draft:
+    """Generate; where the engine does not enforce the grammar and its output does not hold, once more."""
+    generation = await engine.generate(request)
+    output = _parse(generation)
+    if not engine.enforces_grammar and not _holds(output, passages):
+        generation = await engine.generate(
+            replace(request, temperature=max(request.temperature, RETRY_TEMPERATURE))
+        )
+        output = _parse(generation)
+    if output is None:
+        raise InvalidOutput(engine.name, "its output is not the JSON object that was asked for")
+    quotes = _quotes(output, passages, max_quotes)
+    return Draft(
+        answerable=bool(quotes),
+        confidence=_confidence(output, generation),
+        answer=_answer(output, quotes, extractive=engine.extractive),
+        quotes=tuple(dict.fromkeys(quotes.values())),
+        truncated=generation.truncated,
+        generation=generation,
+    )
+
+
+def _parse(generation: Generation) -> dict[str, Any] | None:
+    """Return the object that was written, without what was cut; None where it is not one of ours."""
+    try:
+        output = close_json(generation.text) if generation.truncated else json.loads(generation.text)
+    except ValueError:
+        return None
+    if generation.truncated and output == {}:
+        return {"answerable": False}
+    valid = isinstance(output, dict) and isinstance(output.get("answerable"), bool)
+    return output if valid else None
+
+
+def _holds(output: dict[str, Any] | None, passages: Sequence[Quotable]) -> bool:
+    """Whether an output needs no correction: it is ours, and every quote is in its passage."""
+    if output is None:
+        return False
+    return not output["answerable"] or (
+        bool(citations := _citations(output)) and all(locate(citation, passages) for citation in citations)
+    )
+
+
+def _citations(output: dict[str, Any]) -> list[Any]:
+    citations = output.get("citations")
+    return citations if output["answerable"] and isinstance(citations, list) else []
+
+
+def _quotes(output: dict[str, Any], passages: Sequence[Quotable], max_quotes: int) -> dict[int, Quote]:
+    """Return the valid quotes, once each, by the number that the model's markers use for them."""
+    found: dict[int, Quote] = {}
+    for number, citation in enumerate(_citations(output)[:max_quotes], 1):
+        quote = locate(citation, passages)
+        if quote is not None:
+            found[number] = quote
+    return found
+
+
+def _answer(output: dict[str, Any], quotes: dict[int, Quote], *, extractive: bool) -> str:
+    """Return the answer's text; the quotes themselves where the model wrote none that they support."""
+    unique = list(dict.fromkeys(quotes.values()))
+    text = output.get("answer")
+    if not isinstance(text, str):
+        text = ""
+    positions = {number: unique.index(quote) + 1 for number, quote in quotes.items()}
+    return (span(text, unique) if extractive else claims(text, positions)) or quoted(unique)
+
+
+def _confidence(output: dict[str, Any], generation: Generation) -> float | None:
+    """Return the probability of `true` where the model chose between it and `false`: its first choice."""
+    if not generation.probabilities:
+        return None
+    chosen = generation.probabilities[0]
+    return chosen if output["answerable"] else 1.0 - chosen
