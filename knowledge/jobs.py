@@ -1,0 +1,126 @@
+"""The job queue: answering survives whoever was at it, because the work is a row in Postgres.
+
+Any process may defer; a worker runs. Jobs of one thread share a lock, and so run one after another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
+from procrastinate.exceptions import ConnectorException
+
+from knowledge.conversations import QuestionBusyError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from procrastinate.jobs import Job
+    from psycopg import AsyncConnection
+
+    from knowledge.database import Pool
+
+ANSWERS = "answers"
+SETTLE_QUESTION = "settle_question"
+
+HEARTBEAT = 1.0  # seconds between a worker's signs of life
+DEAD_AFTER = 6.0  # seconds without one; a kill delays the answer by this much
+LONGEST_WAIT = 60  # seconds between two attempts
+LAST_ATTEMPT = 60  # about an hour of trying
+
+log = logging.getLogger(__name__)
+
+
+class Settle(Protocol):
+    """Brings a question's thread up to date; `attempt` counts from 0, kills included."""
+
+    async def __call__(self, question_id: int, *, attempt: int) -> None: ...
+
+
+class Backoff(BaseRetryStrategy):
+    """Try again after 1, 2, 4, … seconds, at most a minute apart, for about an hour."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        """Return when to try again, or None after the last attempt."""
+        if job.attempts >= LAST_ATTEMPT:
+            return None
+        busy = isinstance(exception, QuestionBusyError)
+        return RetryDecision(
+            retry_in={"seconds": 1 if busy else min(LONGEST_WAIT, 2 ** min(job.attempts, 6))}
+        )
+
+
+@asynccontextmanager
+async def open_jobs(pool: Pool) -> AsyncIterator[App]:
+    """Open the queue on a pool of a migrated database; the pool stays its owner's."""
+    jobs = App(connector=PsycopgConnector())
+    async with jobs.open_async(pool):
+        yield jobs
+
+
+class Deferrer:
+    """Defers the job that settles a question."""
+
+    def __init__(self, jobs: App) -> None:
+        self._jobs = jobs
+
+    async def __call__(self, connection: AsyncConnection[Any], question_id: int, lock: str) -> None:
+        """Defer within the connection's transaction: question and job are kept together or not at all."""
+        task = self._jobs.configure_task(SETTLE_QUESTION, queue=ANSWERS, lock=lock, connection=connection)
+        await task.defer_async(question_id=question_id)
+
+
+async def work(jobs: App, settle: Settle, *, concurrency: int) -> None:
+    """Run jobs until the process is asked to stop (SIGINT, SIGTERM) or the task is cancelled.
+
+    The pool should hold two connections for each concurrent job and three more.
+    """
+    _register(jobs, settle)
+    reviver = asyncio.create_task(_revive(jobs))
+    try:
+        await jobs.run_worker_async(
+            queues=[ANSWERS],
+            concurrency=concurrency,
+            delete_jobs="successful",
+            update_heartbeat_interval=HEARTBEAT,
+            stalled_worker_timeout=DEAD_AFTER,
+            fetch_job_polling_interval=HEARTBEAT,
+        )
+    finally:
+        reviver.cancel()
+
+
+def _register(jobs: App, settle: Settle) -> None:
+    @jobs.task(name=SETTLE_QUESTION, queue=ANSWERS, retry=Backoff(), pass_context=True)
+    async def settle_question(context: JobContext, question_id: int) -> None:
+        await settle(question_id, attempt=context.job.attempts)
+
+    @jobs.periodic(cron="17 3 * * *")
+    @jobs.task(name="forget_old_jobs", queue=ANSWERS)
+    async def forget_old_jobs(timestamp: int) -> None:
+        await jobs.job_manager.delete_old_jobs(nb_hours=7 * 24, include_failed=True)
+
+
+async def _revive(jobs: App) -> None:
+    """Hand the jobs of dead workers back; beside the jobs, so that busy workers cannot hold it up."""
+    while True:
+        try:
+            await revive_stalled(jobs)
+        except ConnectorException:
+            log.warning("The job queue cannot be reached; trying again.")
+        await asyncio.sleep(HEARTBEAT)
+
+
+async def revive_stalled(jobs: App) -> int:
+    """Make the jobs of workers without a sign of life available again; return how many there were."""
+    manager = jobs.job_manager
+    stalled = list(await manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER))
+    for job in stalled:
+        log.info("Job %s lost its worker; it is taken up again.", job.id)
+        await manager.retry_job(job, retry_at=datetime.now(UTC))
+    await manager.prune_stalled_workers(DEAD_AFTER)
+    return len(stalled)
