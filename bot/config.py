@@ -42,8 +42,11 @@ class Settings(BaseSettings):
     almanac_embedder: str = Field(
         "embedded", description="What embeds: `embedded`, a hub name or path, or `openai:URL#MODEL`."
     )
-    almanac_api_key: SecretStr | None = Field(
-        None, description="The key that a remote model or embedder asks for."
+    almanac_model_key: SecretStr | None = Field(
+        None, description="The key that the model's server asks for; only that server gets it."
+    )
+    almanac_embedder_key: SecretStr | None = Field(
+        None, description="The key that the embedder's server asks for; only that server gets it."
     )
     slack_bot_token: SecretStr | None = Field(None, description="The bot token, `xoxb-…`.")
     slack_app_token: SecretStr | None = Field(None, description="The app token of Socket Mode, `xapp-…`.")
