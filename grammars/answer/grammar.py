@@ -58,8 +58,8 @@ def answer_grammar(passages: Sequence[Quotable], *, max_quotes: int, extractive:
 
     It admits `{"answerable":false}`, and compact objects with one to `max_quotes` citations, each a run of at
     most `LONGEST_RUN` units of the passage that its number names. The answer's text is, for an extractive
-    model, empty or a word-aligned span of a passage that it cites; otherwise prose in which every claim ends in
-    a marker.
+    model, empty or a word-aligned span of a passage that it cites; otherwise prose in which every claim ends
+    in a marker.
     """
     grammar = _Grammar(passages, max_quotes, extractive)
     return "\n".join(grammar.rules()) + "\n"

@@ -53,7 +53,7 @@ async def write_answer(
     """Answer a question from passages, with verbatim quotes, or say that they do not state the answer.
 
     Raises:
-        grammars.engine.errors.EngineError: among them BudgetTooSmall (nothing was generated), and InvalidOutput
+        grammars.engine.errors.EngineError: among them BudgetTooSmall (nothing was generated) and InvalidOutput,
             from an engine that does not enforce the grammar, after a retry.
     """
     quotable = [Quotable.of(passage) for passage in passages]
