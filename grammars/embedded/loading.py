@@ -53,14 +53,17 @@ def build() -> tuple[Reader, PreTrainedTokenizerFast]:
         decoder_start_token_id=vocabulary.ids[START],
         eos_token_id=vocabulary.ids[END],
     )
-    return Reader(config, _minilm(), vocabulary), tokenizer
+    return Reader(config, minilm(), vocabulary), tokenizer
 
 
-def _minilm() -> BertModel:
+def minilm() -> BertModel:
+    """Return the untrained encoder with the installed weights; float32."""
     from safetensors.torch import load_file
     from transformers import BertConfig, BertModel
 
-    model = BertModel(BertConfig.from_pretrained(minilm_folder()), add_pooling_layer=False)
+    # no dropout on attention: PyTorch's fast attention cannot train with it on a CPU
+    config = BertConfig.from_pretrained(minilm_folder(), attention_probs_dropout_prob=0.0)
+    model = BertModel(config, add_pooling_layer=False)
     weights = load_file(minilm_folder() / "model.safetensors")
     model.load_state_dict({name: tensor for name, tensor in weights.items() if not name.startswith("pooler.")}, strict=False)
     return model

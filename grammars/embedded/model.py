@@ -75,12 +75,10 @@ class ReaderConfig(PreTrainedConfig):
 
 @dataclass
 class ReaderOutput(ModelOutput):
-    """logits (B, T, V); and for training the pointer's (B, T, N) and the own tokens' (B, T, O) scores."""
+    """The logits (B, T, V) of the next token after each token, and the cache."""
 
     logits: torch.Tensor | None = None
     past_key_values: EncoderDecoderCache | None = None
-    pointed: torch.Tensor | None = None
-    own: torch.Tensor | None = None
     encoder_last_hidden_state: torch.Tensor | None = None
 
 
@@ -152,21 +150,28 @@ class Reader(PreTrainedModel, GenerationMixin):
         assert decoder_input_ids is not None
         if past_key_values is None and use_cache:
             past_key_values = EncoderDecoderCache(DynamicCache(), DynamicCache())
-        states = self._decode(
+        pointed, own, inside = self.score(
             source, decoder_input_ids, decoder_attention_mask, decoder_position_ids, past_key_values
-        )
-        pointed, own, inside = self._scores(
-            source, decoder_input_ids, decoder_attention_mask, states, past_key_values
         )
         own = self._calibrate(own, decoder_input_ids, past_key_values)
         logits = self._token_logits(source, pointed.masked_fill(~inside[..., None], _NEVER), own)
         return ReaderOutput(
             logits=logits,
             past_key_values=past_key_values,
-            pointed=pointed,
-            own=own,
             encoder_last_hidden_state=source.last_hidden_state,
         )
+
+    def score(
+        self,
+        source: Source,
+        tokens: torch.Tensor,
+        mask: torch.Tensor | None = None,
+        positions: torch.Tensor | None = None,
+        cache: EncoderDecoderCache | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return the places' scores (B, T, N), the own tokens' (B, T, O), and (B, T) whether inside a string."""
+        states = self._decode(source, tokens, mask, positions, cache)
+        return self._scores(source, tokens, mask, states, cache)
 
     def _embed(self, tokens: torch.Tensor) -> torch.Tensor:
         words = self.get_input_embeddings()(self.encoder.piece[tokens])
@@ -208,7 +213,6 @@ class Reader(PreTrainedModel, GenerationMixin):
         states: torch.Tensor,
         cache: EncoderDecoderCache | None,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return the places' scores (B, T, N), the own tokens' (B, T, O), and where the pointer may be used (B, T)."""
         assert source.source_ids is not None
         assert source.source_mask is not None
         key = self._point_keys(source, cache)

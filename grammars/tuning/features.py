@@ -1,0 +1,265 @@
+"""Examples as tensors: the flat prompt, the JSON to write, and the decisions in it.
+
+Most of what is written is forced by the grammar. The loss ranges over the decisions that are not, each with the
+candidates that the grammar would admit there: answer or abstain; where a quote starts; whether it ends or goes on;
+another quote or none; where a short answer starts and ends. A small share of the loss is the plain next-token one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from grammars.answer.sentences import units
+from grammars.embedded.layout import escape, render
+from grammars.embedded.tokenizer import PASSAGE, TEXT
+from grammars.engine.protocol import AnswerPrompt
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from grammars.tuning.examples import Example
+
+Span = tuple[int, int]
+
+QUOTES = 3
+RUN = 3  # units of one quote
+FREE = 0.01  # weight of the plain next-token loss at each token
+
+
+@dataclass
+class Decision:
+    """At decoder step `step`: the candidate places and own tokens, and which of them are right."""
+
+    step: int
+    places: list[int]
+    own: list[int]
+    right_places: list[int]
+    right_own: list[int]
+    weight: float = 1.0
+    name: str = ""
+
+
+@dataclass
+class Features:
+    """One example: flat prompt ids, decoder input ids (teacher forcing), decisions."""
+
+    source: list[int]
+    target: list[int] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    segments: int = 0
+    longest: int = 0
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """A sentence as places of the source: its first token, and the one past its last; and its text."""
+
+    first: int
+    end: int
+    passage: int
+    text: str
+    offset: int
+
+
+class Featurizer:
+    """Turns examples into features, with the model's tokenizer and its list of own tokens."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, own_ids: list[int]) -> None:
+        self.tokenizer = tokenizer
+        self.own = {token: i for i, token in enumerate(own_ids)}
+        self.separator, self.text_mark = (self._ids(mark)[0] for mark in (PASSAGE, TEXT))
+
+    def _ids(self, text: str) -> list[int]:
+        return self.tokenizer(text)["input_ids"]  # type: ignore[no-any-return]  # transformers is untyped
+
+    def _own(self, text: str) -> int:
+        (token,) = self._ids(text)
+        return self.own[token]
+
+    def __call__(self, example: Example) -> Features:
+        """Return the features of one example."""
+        prompt = AnswerPrompt(example.question, example.passages, example.history)
+        source = self._ids(render(prompt))
+        found = self._units(source, example)
+        features = Features(source)
+        cuts = [i for i, token in enumerate(source) if token == self.separator]
+        features.segments = len(cuts)
+        ends = [*cuts[1:], len(source)]
+        features.longest = max(e - c for c, e in zip(cuts, ends, strict=True)) + min(cuts[0], 96) + 3
+        runs = self._gold_runs(example, found)
+        writer = _Writer(self, features, found)
+        writer.write('{"answerable":')
+        writer.decide_own("true" if runs else "false", ("true", "false"), "answerable", 1.5)
+        if runs:
+            self._write_answer(writer, example, runs)
+        writer.write("}")
+        return features
+
+    def _write_answer(self, writer: _Writer, example: Example, runs: list[list[_Unit]]) -> None:
+        writer.write(',"citations":[')
+        for i, run in enumerate(runs):
+            writer.write('{"quote":"')
+            writer.quote(run, [r[0] for r in runs[i:]])
+            writer.write(f',"passage":{run[0].passage + 1}}}')
+            if i + 1 < QUOTES:
+                writer.decide_own("," if i + 1 < len(runs) else "]", (",", "]"), "more")
+            else:
+                writer.write("]")
+        writer.write(',"answer":"')
+        writer.span(self._span(example, runs))
+        # the closing quotation mark is part of the span's decisions
+
+    def _units(self, source: list[int], example: Example) -> list[_Unit]:
+        """Find each unit's tokens: the source tokenised with offsets, passage by passage."""
+        marks = [i for i, token in enumerate(source) if token == self.text_mark][1:]
+        result = []
+        for number, (passage, mark) in enumerate(zip(example.passages, marks, strict=True)):
+            encoded = self.tokenizer(escape(passage.text), return_offsets_mapping=True)
+            starts = [a for a, _ in encoded["offset_mapping"]]
+            ends = [b for _, b in encoded["offset_mapping"]]
+            shift = mark + 1
+            place = _Escaped(passage.text)
+            for unit in units(passage.text):
+                if not unit.blank:
+                    first = _first_after(ends, place[unit.content])
+                    end = _first_after(starts, place[unit.end] - 1) if unit.end < len(passage.text) else len(starts)
+                    text = passage.text[unit.content : unit.end]
+                    result.append(_Unit(first + shift, max(end, first + 1) + shift, number, text, unit.content))
+        return result
+
+    @staticmethod
+    def _gold_runs(example: Example, found: list[_Unit]) -> list[list[_Unit]]:
+        """Return the quotes to make: neighbouring gold units joined, at most RUN in one, QUOTES in all."""
+        runs: list[list[_Unit]] = []
+        previous = -2
+        for i, unit in enumerate(found):
+            spans = example.gold[unit.passage]
+            if any(a < unit.offset + len(unit.text) and b > unit.offset for a, b in spans):
+                joined = runs and i == previous + 1 and runs[-1][-1].passage == unit.passage
+                if joined and len(runs[-1]) < RUN:
+                    runs[-1].append(unit)
+                else:
+                    runs.append([unit])
+                previous = i
+        return runs[:QUOTES]
+
+    def _span(self, example: Example, runs: list[list[_Unit]]) -> Span | None:
+        """Return the places of the short answer's tokens, where it lies in the first quote."""
+        if example.span is None:
+            return None
+        number, a, b = example.span
+        unit = next((u for u in runs[0] if u.passage == number and u.offset <= a < u.offset + len(u.text)), None)
+        if unit is None or b > unit.offset + len(unit.text):
+            return None
+        encoded = self.tokenizer(escape(unit.text), return_offsets_mapping=True)
+        place = _Escaped(unit.text)
+        ends = [e for _, e in encoded["offset_mapping"]]
+        first = _first_after(ends, place[a - unit.offset])
+        last = _first_after(ends, place[b - unit.offset - 1])
+        return unit.first + first, unit.first + last + 1
+
+
+class _Escaped:
+    """Where a character of a text stands in its escaped form."""
+
+    def __init__(self, text: str) -> None:
+        self.at = [0]
+        for char in text:
+            self.at.append(self.at[-1] + len(escape(char)))
+
+    def __getitem__(self, offset: int) -> int:
+        return self.at[offset]
+
+
+def _first_after(edges: list[int], offset: int) -> int:
+    """Return the index of the first edge beyond the offset."""
+    return next((i for i, edge in enumerate(edges) if edge > offset), len(edges))
+
+
+class _Writer:
+    """Writes the target and notes the decisions; step t is the decoder input that predicts token t of the target."""
+
+    def __init__(self, make: Featurizer, features: Features, found: list[_Unit]) -> None:
+        self.make, self.features, self.found = make, features, found
+
+    @property
+    def step(self) -> int:
+        return len(self.features.target)
+
+    def write(self, text: str) -> None:
+        for token in self.make._ids(text):  # noqa: SLF001 - the featurizer's other half
+            self._free([], [self.make.own[token]])
+            self.features.target.append(token)
+
+    def decide_own(self, right: str, options: tuple[str, ...], name: str, weight: float = 1.0) -> None:
+        own = [self.make._own(option) for option in options]  # noqa: SLF001 - as above
+        chosen = self.make._own(right)  # noqa: SLF001 - as above
+        self.features.decisions.append(Decision(self.step, [], own, [], [chosen], weight, name))
+        self.write(right)
+
+    def quote(self, run: list[_Unit], right: list[_Unit]) -> None:
+        """Write one quote and its closing mark: where it starts is a decision, and at each unit's end whether it ends."""
+        starts = [unit.first for unit in self.found]
+        self.features.decisions.append(
+            Decision(self.step, starts, [], [unit.first for unit in right], [], 1.0, "start")
+        )
+        mark = self.make._own('"')  # noqa: SLF001 - as above
+        for number, unit in enumerate(run):
+            end = run[number + 1].first if number + 1 < len(run) else unit.end
+            self._copy(range(unit.first, end), begins=number == 0)
+            following = end if end < len(self.features.source) else unit.end - 1
+            if number + 1 < RUN:
+                goes_on = number + 1 < len(run)
+                self.features.decisions.append(
+                    Decision(
+                        self.step,
+                        [following],
+                        [mark],
+                        [following] if goes_on else [],
+                        [] if goes_on else [mark],
+                        0.5,
+                        "end",
+                    )
+                )
+        self.write('"')
+
+    def span(self, places: Span | None) -> None:
+        """Write the short answer, or none, and the closing mark."""
+        mark = self.make._own('"')  # noqa: SLF001 - as above
+        quoted = self._quoted()
+        if places is None:
+            self.features.decisions.append(Decision(self.step, quoted, [mark], [], [mark], 1.0, "span start"))
+            self.write('"')
+            return
+        start, end = places
+        self.features.decisions.append(
+            Decision(self.step, sorted({*quoted, start}), [mark], [start], [], 1.0, "span start")
+        )
+        for place in range(start, end):
+            self._copy(range(place, place + 1), begins=place == start)
+            following = min(place + 1, len(self.features.source) - 1)
+            right = ([following], []) if place + 1 < end else ([], [mark])
+            self.features.decisions.append(
+                Decision(self.step, [following], [mark], *right, 0.5, "span end")
+            )
+        self.write('"')
+
+    def _quoted(self) -> list[int]:
+        """Return the places copied so far: those of the units whose start was right."""
+        firsts = {p for d in self.features.decisions if d.name == "start" for p in d.right_places}
+        return [p for unit in self.found if unit.first in firsts for p in range(unit.first, unit.end)]
+
+    def _copy(self, places: range, *, begins: bool) -> None:
+        for place in places:
+            token = self.features.source[place]
+            self._free([place], [])
+            self.features.target.append(self._bare(token) if begins and place == places[0] else token)
+
+    def _bare(self, token: int) -> int:
+        text = self.make.tokenizer.convert_ids_to_tokens(token)
+        bare = text.removeprefix("Ġ")
+        return int(self.make.tokenizer.convert_tokens_to_ids(bare)) if bare else token
+
+    def _free(self, places: list[int], own: list[int]) -> None:
+        self.features.decisions.append(Decision(self.step, [-1], [-1], places, own, FREE, "free"))

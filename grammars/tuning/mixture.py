@@ -1,0 +1,94 @@
+"""What one epoch is made of: each row as it is, as a near miss, among distractors; and cloze questions."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from grammars.engine.protocol import PassageText
+from grammars.tuning.examples import Example, as_typed, cloze, from_row, near_miss, relayout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+PASSAGES = (1, 1, 1, 2, 2, 3, 3, 5)  # how many stand in a prompt, drawn evenly
+NEAR_MISS = 0.3  # share of the answerable rows whose answering sentences are taken out
+ELSEWHERE = 0.08  # share of the answerable rows whose whole passage is: only related ones stay
+CLOZE = 0.2  # cloze questions for each row
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The rows; every distinct passage; and for each row the passages nearest to its question."""
+
+    rows: Sequence[dict[str, Any]]
+    passages: Sequence[PassageText]
+    nearest: Sequence[Sequence[int]]
+
+
+def epoch(pool: Pool, seed: int) -> Iterator[Example]:
+    """Yield the examples of one epoch in random order."""
+    rng = random.Random(seed)  # noqa: S311 - sampling, not secrets
+    for index in rng.sample(range(len(pool.rows)), len(pool.rows)):
+        example = from_row(pool.rows[index], rng)
+        if example is not None:
+            varied = _vary(example, pool, index, rng)
+            yield relayout(replace(varied, question=as_typed(varied.question, rng)), rng)
+        if rng.random() < CLOZE:
+            made = cloze(rng.choice(pool.passages), rng)
+            if made is not None:
+                missed = near_miss(made, ()) if rng.random() < NEAR_MISS else None
+                yield relayout(missed or made, rng)
+
+
+def _vary(example: Example, pool: Pool, index: int, rng: random.Random) -> Example:
+    if example.span and rng.random() < ELSEWHERE:
+        gone = replace(example, passages=(), gold=(), span=None, kind="elsewhere")
+        return _among(gone, pool, index, rng, answer=_answer(example))
+    if example.answerable and rng.random() < NEAR_MISS:
+        missed = near_miss(example, ())
+        if missed is not None:
+            return _among(missed, pool, index, rng, answer=_answer(example))
+    return _among(example, pool, index, rng, answer=_answer(example))
+
+
+def _answer(example: Example) -> str:
+    if example.span is None:
+        return ""
+    number, start, end = example.span
+    return example.passages[number].text[start:end].lower()
+
+
+def _among(example: Example, pool: Pool, index: int, rng: random.Random, *, answer: str) -> Example:
+    """Put distractors beside the example's passages (or drop some of its own), in random order."""
+    own = list(zip(example.passages, example.gold, strict=True))
+    count = rng.choice(PASSAGES)
+    if len(own) > count:
+        right = [pair for pair in own if pair[1]]
+        rest = [pair for pair in own if not pair[1]]
+        own = right + rng.sample(rest, max(0, min(len(rest), count - len(right))))
+    near = [pool.passages[i] for i in pool.nearest[index]] if example.kind != "negative" else []
+    near += rng.sample(pool.passages, 3)
+    for passage in near:
+        fits = not answer or answer not in passage.text.lower()
+        fresh = all(passage.text[:80] not in p.text and p.text[:80] not in passage.text for p, _ in own)
+        if len(own) < count and fits and fresh and not _same_article(passage, example):
+            own.append((passage, ()))
+    rng.shuffle(own)
+    return _reordered(example, own)
+
+
+def _same_article(passage: PassageText, example: Example) -> bool:
+    """A longform answer has no short string to look for: its own article might answer in other words."""
+    return example.span is None and any(p.title and p.title == passage.title for p in example.passages)
+
+
+def _reordered(example: Example, pairs: list[tuple[PassageText, tuple[tuple[int, int], ...]]]) -> Example:
+    span = example.span
+    if span is not None:
+        text = example.passages[span[0]].text
+        span = (next(i for i, (p, gold) in enumerate(pairs) if gold and p.text == text), span[1], span[2])
+    return replace(
+        example, passages=tuple(p for p, _ in pairs), gold=tuple(gold for _, gold in pairs), span=span
+    )

@@ -1,0 +1,275 @@
+"""Train the embedded model: python -m grammars.tuning.reader --data ../shared/data/qa --out runs/reader
+
+Reads `train.jsonl` and `dev.jsonl` of the data folder; runs on the CPU (bfloat16 encoder) or on CUDA where there is
+one; resumes from its last checkpoint when it is run again. Writes into the output folder: `checkpoint.pt`,
+`log.jsonl`, `curve.png`, and at the end `decoder.safetensors` and `adapter/` (LoRA), with the run's configuration.
+Then `python -m grammars.tuning.calibrate` chooses the threshold, on development data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import save_file
+
+from grammars.embedded.loading import build
+from grammars.engine.protocol import PassageText
+from grammars.tuning.examples import Example, read_rows
+from grammars.tuning.features import Features, Featurizer
+from grammars.tuning.loss import Batch, collate, correct, decision_losses
+from grammars.tuning.mixture import Pool, epoch
+from grammars.tuning.negatives import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ADAPTED = r".*minilm\.encoder.*\.(query|key|value|dense)"
+
+
+@dataclass(frozen=True)
+class Run:
+    """The configuration of a run, saved beside its weights."""
+
+    data: str
+    out: str
+    epochs: int = 3
+    segments: int = 24  # passages in one batch, over all its prompts
+    rank: int = 32
+    alpha: int = 64
+    adapter_rate: float = 5e-4
+    decoder_rate: float = 5e-4
+    warmup: int = 60
+    seed: int = 1
+    limit: int = 0  # rows, for a trial; 0 is all
+
+
+def main() -> None:
+    """Train as the command line says."""
+    run = _arguments()
+    out = Path(run.out)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "run.json").write_text(json.dumps(asdict(run), indent=1))
+    torch.manual_seed(run.seed)
+    model, tokenizer = build()
+    make = Featurizer(tokenizer, model.config.own_token_ids)
+    model = get_peft_model(
+        model, LoraConfig(r=run.rank, lora_alpha=run.alpha, target_modules=ADAPTED)
+    )
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = "lora_" in name or ".minilm." not in name
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    Trainer(run, model.to(device), make, device).train()
+    save(model, out)
+
+
+def _arguments() -> Run:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--out", required=True)
+    defaults = Run("", "")
+    for name, value in asdict(defaults).items():
+        if name not in {"data", "out"}:
+            parser.add_argument("--" + name.replace("_", "-"), type=type(value), default=value)
+    return Run(**vars(parser.parse_args()))
+
+
+def load_pool(path: Path, limit: int, cache: Path) -> Pool:
+    """Return the rows with their distinct passages and hard negatives; the latter are computed once."""
+    rows = read_rows(path)[: limit or None]
+    passages = {p["text"]: PassageText(p["title"], "", p["text"]) for row in rows for p in row["passages"]}
+    known = list(passages.values())
+    if not cache.exists():
+        found = nearest([row["question"] for row in rows], [p.text for p in known], 12)
+        cache.write_text(json.dumps(found))
+    return Pool(rows, [_cut(p) for p in known], json.loads(cache.read_text()))
+
+
+def _cut(passage: PassageText) -> PassageText:
+    """A distractor is as long as an indexed passage."""
+    return PassageText(passage.title, "", passage.text[:1000])
+
+
+class Trainer:
+    """One run over the epochs, with its log and its checkpoints."""
+
+    def __init__(self, run: Run, model: Any, make: Featurizer, device: str) -> None:
+        self.run, self.model, self.make, self.device = run, model, make, device
+        self.out = Path(run.out)
+        adapter = [p for n, p in model.named_parameters() if p.requires_grad and "lora_" in n]
+        decoder = [p for n, p in model.named_parameters() if p.requires_grad and "lora_" not in n]
+        groups = [
+            {"params": adapter, "lr": run.adapter_rate},
+            {"params": decoder, "lr": run.decoder_rate, "weight_decay": 0.01},
+        ]
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
+        self.step, self.began = 0, time.time()
+
+    def train(self) -> None:
+        """Run all epochs, from the last checkpoint on."""
+        data = Path(self.run.data)
+        pool = load_pool(data / "train.jsonl", self.run.limit, self.out / "nearest-train.json")
+        development = load_pool(data / "dev.jsonl", self.run.limit, self.out / "nearest-dev.json")
+        held_out = list(self.batches(epoch(development, 0)))
+        steps_an_epoch = len(pool.rows) * 2.6 * 1.15 / self.run.segments  # passages a prompt, cloze questions
+        total = int(self.run.epochs * steps_an_epoch)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda s: _rate(s, self.run.warmup, total))
+        self.resume(scheduler)
+        done = self.step
+        count = 0
+        for number in range(10 * self.run.epochs):
+            for batch in self.batches(epoch(pool, self.run.seed * 1000 + number)):
+                count += 1
+                if count <= done:
+                    continue
+                self.update(batch, scheduler, total)
+                if self.step % 100 == 0:
+                    self.checkpoint(scheduler)
+                    self.evaluate(held_out)
+                if self.step >= total:
+                    self.evaluate(held_out)
+                    return
+
+    def batches(self, examples: Iterator[Example]) -> Iterator[Batch]:
+        """Yield batches of prompts of about one length, up to `segments` passages in each."""
+        while pool := [self.make(example) for example in islice(examples, 96)]:
+            pool.sort(key=lambda f: (f.longest + 63) // 64)
+            chosen: list[Features] = []
+            for features in pool:
+                if chosen and sum(f.segments for f in chosen) + features.segments > self.run.segments:
+                    yield self._collate(chosen)
+                    chosen = []
+                chosen.append(features)
+            yield self._collate(chosen)
+
+    def _collate(self, features: list[Features]) -> Batch:
+        config = self.model.config
+        return collate(features, pad=config.pad_token_id, start=config.decoder_start_token_id)
+
+    def scores(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the model's scores of places (B, T, N) and own tokens (B, T, O) for the batch, float32."""
+        with torch.autocast(self.device, torch.bfloat16):
+            source = self.model.encoder(batch.source.to(self.device), batch.source_mask.to(self.device))
+        source.last_hidden_state = source.last_hidden_state.float()
+        target, mask = batch.target.to(self.device), batch.target_mask.to(self.device)
+        pointed, own, _ = self.model.score(source, target, mask)
+        return pointed.cpu(), own.cpu()
+
+    def update(self, batch: Batch, scheduler: Any, total: int) -> None:
+        """Take one optimiser step."""
+        self.model.train()
+        losses = decision_losses(batch, *self.scores(batch))
+        weights = torch.tensor([d.weight for _, d in batch.decisions])
+        loss = (losses * weights).sum() / len(batch.source)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        scheduler.step()
+        self.step += 1
+        if self.step % 10 == 0:
+            seconds = time.time() - self.began
+            names = {"answerable", "start", "more", "end", "span start", "span end"}
+            parts = {n: round(_mean(losses, batch, n), 3) for n in sorted(names)}
+            self.log(step=self.step, of=total, loss=round(loss.item(), 3), norm=round(float(norm), 2), **parts, s=round(seconds))
+
+    @torch.inference_mode()
+    def evaluate(self, batches: list[Batch]) -> None:
+        """Log how many of the decisions on held-out rows are right."""
+        self.model.eval()
+        right: dict[str, list[bool]] = {}
+        for batch in batches:
+            hits = correct(batch, *self.scores(batch)).tolist()
+            for (_, decision), hit in zip(batch.decisions, hits, strict=True):
+                right.setdefault(decision.name, []).append(hit)
+        self.log(step=self.step, dev={name: round(sum(h) / len(h), 4) for name, h in right.items()})
+        plot(self.out)
+
+    def log(self, **entry: Any) -> None:
+        """Print an entry and add it to the log."""
+        print(entry, flush=True)
+        with (self.out / "log.jsonl").open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+
+    def checkpoint(self, scheduler: Any) -> None:
+        """Save everything that a resumed run needs."""
+        state = {
+            "step": self.step,
+            "trained": {n: p for n, p in self.model.named_parameters() if p.requires_grad},
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": scheduler.state_dict(),
+        }
+        torch.save(state, self.out / "checkpoint.new")
+        (self.out / "checkpoint.new").replace(self.out / "checkpoint.pt")
+
+    def resume(self, scheduler: Any) -> None:
+        """Continue from the last checkpoint, where there is one."""
+        path = self.out / "checkpoint.pt"
+        if not path.exists():
+            return
+        state = torch.load(path, weights_only=True)
+        self.model.load_state_dict(state["trained"], strict=False)
+        self.optimizer.load_state_dict(state["optimizer"])
+        scheduler.load_state_dict(state["scheduler"])
+        self.step = state["step"]
+
+
+def _mean(losses: torch.Tensor, batch: Batch, name: str) -> float:
+    chosen = [i for i, (_, d) in enumerate(batch.decisions) if d.name == name]
+    return losses[chosen].mean().item() if chosen else math.nan
+
+
+def _rate(step: int, warmup: int, total: int) -> float:
+    """Return the share of the learning rate: linear warm-up, then cosine down to a twentieth."""
+    if step < warmup:
+        return (step + 1) / warmup
+    progress = min(1.0, (step - warmup) / max(1, total - warmup))
+    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def plot(out: Path) -> None:
+    """Draw the log as `curve.png`, where matplotlib is installed."""
+    try:
+        import matplotlib as mpl
+    except ImportError:
+        return
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    entries = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    steps = [e for e in entries if "loss" in e]
+    left.plot([e["step"] for e in steps], [e["loss"] for e in steps], lw=0.8)
+    left.set(title="Training loss", xlabel="step", ylabel="loss a prompt")
+    marks = [e for e in entries if "dev" in e]
+    for name in ("answerable", "start", "more", "end", "span start", "span end"):
+        right.plot([e["step"] for e in marks], [e["dev"].get(name) for e in marks], label=name)
+    right.set(title="Right decisions on held-out rows", xlabel="step", ylim=(0.4, 1))
+    right.legend(fontsize=8)
+    figure.savefig(out / "curve.png", dpi=110)
+    plt.close(figure)
+
+
+def save(model: Any, out: Path) -> None:
+    """Write the trained parts: the decoder in bfloat16, the adapter as peft does."""
+    own = {
+        name.removeprefix("base_model.model."): parameter.detach().to("cpu", torch.bfloat16).contiguous()
+        for name, parameter in model.named_parameters()
+        if ".minilm." not in name
+    }
+    save_file(own, out / "decoder.safetensors")
+    model.cpu().to(torch.bfloat16).save_pretrained(str(out / "adapter"))
+
+
+if __name__ == "__main__":
+    main()
