@@ -1,0 +1,45 @@
+"""The Slack app: one module a feature, joined here."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from handlers import ask, direct_message, edits, errors, feedback, home, mention, retrieved, thread
+from handlers.client import authorizing
+
+if TYPE_CHECKING:
+    from handlers.services import Services
+
+FEATURES = (mention, direct_message, edits, thread, ask, retrieved, feedback, home)
+
+
+def build_app(services: Services, client: AsyncWebClient, *, signing_secret: str | None = None) -> AsyncApp:
+    """Return the app; its listeners have recorded what there is to do when Slack gets its acknowledgement.
+
+    Args:
+        services: What the listeners may do.
+        client: With the bot token (`handlers.client.build_client`).
+        signing_secret: Of HTTP mode; Socket Mode needs none.
+    """
+    app = AsyncApp(
+        name="almanac",
+        client=AsyncWebClient(
+            base_url=client.base_url, timeout=client.timeout, retry_handlers=client.retry_handlers
+        ),
+        authorize=authorizing(client),
+        signing_secret=signing_secret or "",
+        process_before_response=True,
+    )
+    for feature in FEATURES:
+        feature.join(app, services)
+    errors.join(app)
+    app.event(re.compile(".*"))(ignore)
+    return app
+
+
+async def ignore() -> None:
+    """Acknowledge what concerns no feature: else Slack would deliver it again."""
