@@ -43,7 +43,8 @@ class Answer:
     """The result of one question.
 
     `answer` holds `[n]` markers into `citations`. Where `answerable` is false, there are no citations, and the
-    documents of `retrieved` are the nearest ones, offered as such.
+    documents of `retrieved` are the nearest ones, offered as such. `note` tells the person how the question was
+    taken, where that is not as they wrote it.
     """
 
     question: str
@@ -58,6 +59,7 @@ class Answer:
     truncated: bool = False
     timings_ms: dict[str, float] = field(default_factory=dict)
     tokens: dict[str, int] = field(default_factory=dict)
+    note: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON shape of the design, ready for `json.dumps`."""

@@ -20,7 +20,8 @@ from grammars.engine.local import Loaded, LocalEngine
 
 _CORPUS = (
     "The office in Porto opens at nine. Restart the pod, then check the logs. "
-    'An expense over 200 EUR needs approval. {"answerable":true,"citations":[{"quote":"","passage":1}],"answer":""} '
+    "An expense over 200 EUR needs approval. "
+    '{"answerable":true,"citations":[{"quote":"","passage":1}],"answer":""} '
     '{"answerable":false} Passages, questions and answers. \\n - * # " \\" \\\\ '
 ) * 4
 

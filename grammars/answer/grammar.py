@@ -49,7 +49,7 @@ class Quotable:
 
 def json_escape(text: str) -> str:
     """Return `text` as it stands between the quotes of a JSON string, escaped only where JSON must."""
-    escaped = json.dumps(text, ensure_ascii=False)[1:-1]
+    escaped = json.dumps(text, ensure_ascii=False)[1:-1].replace("\x7f", "\\u007f")
     return _SURROGATE.sub(lambda match: f"\\u{ord(match.group()):04x}", escaped)
 
 

@@ -53,10 +53,12 @@ async def write_answer(
     """Answer a question from passages, with verbatim quotes, or say that they do not state the answer.
 
     Raises:
-        grammars.engine.errors.EngineError: among them BudgetTooSmall (nothing was generated) and InvalidOutput,
-            from an engine that does not enforce the grammar, after a retry.
+        EngineError: the model could not answer; BudgetTooSmall before anything was generated, InvalidOutput after
+            a retry, from an engine that does not enforce the grammar.
     """
     quotable = [Quotable.of(passage) for passage in passages]
+    if not any(passage.units for passage in quotable):
+        return Draft(False, None, "", (), truncated=False, generation=Generation(SHORTEST))
     request = Request(
         prompt=AnswerPrompt(question, tuple(passages), tuple(history)),
         grammar=answer_grammar(quotable, max_quotes=max_quotes, extractive=engine.extractive),

@@ -1,0 +1,141 @@
+"""Answer a question: search, write under the grammar, resolve the citations, keep a trace."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from grammars.answer import write_answer
+from grammars.engine.errors import EngineError
+from grammars.engine.protocol import PassageText
+from knowledge.answers import Answer, Citation
+from knowledge.questions import read_question, search_query
+from knowledge.search import search
+from knowledge.traces import Trace, save_trace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from grammars.answer import Draft, Quote
+    from grammars.engine.protocol import Engine, Turn
+    from knowledge.answers import Retrieved
+    from knowledge.database import Pool
+    from knowledge.embed import Embedder
+
+EMPTY = "There was no question. Ask me something that the documents may answer."
+
+
+async def answer(
+    pool: Pool,
+    embedder: Embedder,
+    engine: Engine,
+    question: str,
+    *,
+    history: Sequence[Turn] = (),
+    k: int = 5,
+    max_quotes: int = 3,
+    max_tokens: int = 512,
+    adapter: str | None = None,
+) -> Answer:
+    """Answer from the `k` best passages, with verbatim quotes, or say that they do not state the answer.
+
+    Raises:
+        grammars.engine.errors.EngineError: the model could not answer; the trace says so too.
+        knowledge.embed.EmbeddingError: the question could not be embedded.
+    """
+    asked, note = read_question(question)
+    trace = Trace(str(uuid.uuid4()), asked, search_query(asked, history), tuple(history))
+    timed, clock = _TimedEmbedder(embedder), _Clock()
+    retrieved = tuple(await search(pool, timed, trace.query, k=k)) if asked else ()
+    clock.lap("search", without=timed.ms)
+    passages = [PassageText(passage.title, passage.heading, passage.text) for passage in retrieved]
+    limits = {"max_quotes": max_quotes, "max_tokens": max_tokens}
+    try:
+        draft = await write_answer(engine, asked, passages, history, adapter=adapter, **limits)
+    except EngineError as error:
+        await save_trace(pool, replace(trace, error=str(error)))
+        raise
+    clock.lap("generate")
+    result = replace(
+        _resolved(draft, trace, retrieved, engine.name),
+        timings_ms={"embed": timed.ms, **clock.laps, "total": clock.total},
+        note=(note or draft.generation.extra.get("note")) if asked else EMPTY,
+    )
+    await save_trace(pool, replace(trace, answer=result, output=draft.generation.text))
+    return result
+
+
+def _resolved(draft: Draft, trace: Trace, retrieved: tuple[Retrieved, ...], model: str) -> Answer:
+    """Return the answer whose citations point into the stored documents."""
+    generation = draft.generation
+    return Answer(
+        question=trace.question,
+        answerable=draft.answerable,
+        answer=draft.answer,
+        citations=tuple(
+            _citation(marker, quote, retrieved[quote.passage]) for marker, quote in enumerate(draft.quotes, 1)
+        ),
+        retrieved=retrieved,
+        model=model,
+        adapter=generation.adapter,
+        trace_id=trace.id,
+        confidence=draft.confidence,
+        truncated=draft.truncated,
+        tokens={
+            "prompt": generation.prompt_tokens,
+            "completion": generation.completion_tokens,
+            "forward_passes": generation.forward_passes,
+        },
+    )
+
+
+def _citation(marker: int, quote: Quote, passage: Retrieved) -> Citation:
+    return Citation(
+        marker=marker,
+        quote=quote.text,
+        source=passage.source,
+        uri=passage.uri,
+        title=passage.title,
+        heading=passage.heading,
+        start=passage.start + quote.start,
+        end=passage.start + quote.end,
+        link=passage.link,
+    )
+
+
+class _Clock:
+    """Milliseconds of one answer's stages."""
+
+    def __init__(self) -> None:
+        self._began = self._last = time.perf_counter()
+        self.laps: dict[str, float] = {}
+
+    @property
+    def total(self) -> float:
+        return (time.perf_counter() - self._began) * 1000
+
+    def lap(self, stage: str, *, without: float = 0.0) -> None:
+        now = time.perf_counter()
+        self.laps[stage] = (now - self._last) * 1000 - without
+        self._last = now
+
+
+class _TimedEmbedder:
+    """An embedder that says how long it took, which `search` does not."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self.name, self.dimensions = embedder.name, embedder.dimensions
+        self.ms = 0.0
+
+    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        began = time.perf_counter()
+        try:
+            return await self._embedder.embed(texts)
+        finally:
+            self.ms += (time.perf_counter() - began) * 1000
