@@ -121,12 +121,15 @@ class _Grammar:
             yield from (f"A{count}: {_prose(count)}" for count in range(1, self.max_quotes + 1))
 
     def _passage(self, number: int) -> Iterator[str]:
-        """Yield the rules that tie a passage's quotes to its number."""
+        """Yield the rules that tie a passage's quotes to its number.
+
+        All its quotes are one terminal: one may begin another, and the lexer must not prefer the longer.
+        """
         passage = self.passages[number]
         runs = (self._run(number, passage.runs(first)) for first in range(len(passage.units)))
-        yield f"q{number}: {' | '.join(runs)}"
+        yield f"Q{number}: {' | '.join(runs)}"
         ending = _literal(f'","passage":{number + 1}}}')
-        yield f"c{number}: {_QUOTE} q{number} {ending}"
+        yield f"c{number}: {_QUOTE} Q{number} {ending}"
         if self.extractive:
             words = [json_escape(word) for word in _WORD_OR_CHARACTER.findall(passage.text)]
             yield f"A{number}: %regex {json.dumps({'substring_chunks': words})}"

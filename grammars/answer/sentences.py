@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LONGEST = 600  # characters of one unit; a longer sentence is cut at a clause or at white space
-WRAPPED = 72  # characters; in text that is wrapped at all, no line is wrapped before
+WRAPPED = 60  # characters; hardly any text is wrapped at less
 
 Span = tuple[int, int]
 
@@ -88,12 +88,11 @@ def _blocks(text: str) -> Iterator[tuple[int, int, bool]]:
 
 def _paragraphs(text: str, lines: list[Span]) -> Iterator[tuple[int, int, bool]]:
     """Join hard-wrapped lines: a line ends by intent where the next one's first word had still fitted."""
-    width = min(max((end - start for start, end in lines), default=0), WRAPPED)
     first = 0
     for number, (start, end) in enumerate(lines):
         following = text[slice(*lines[number + 1])] if number + 1 < len(lines) else ""
         word = following.split(maxsplit=1)[0] if following else ""
-        intended = end - start + len(word) < width and (word.endswith(":") or not word[:1].islower())
+        intended = end - start + len(word) < WRAPPED and (word.endswith(":") or not word[:1].islower())
         if not following or intended:
             yield lines[first][0], end, True
             first = number + 1

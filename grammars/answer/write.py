@@ -53,8 +53,8 @@ async def write_answer(
     """Answer a question from passages, with verbatim quotes, or say that they do not state the answer.
 
     Raises:
-        EngineError: the model could not answer; BudgetTooSmall before anything was generated, InvalidOutput after
-            a retry, from an engine that does not enforce the grammar.
+        EngineError: the model could not answer; BudgetTooSmall before anything was generated, InvalidOutput
+            after a retry, from an engine that does not enforce the grammar.
     """
     quotable = [Quotable.of(passage) for passage in passages]
     if not any(passage.units for passage in quotable):
