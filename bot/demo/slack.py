@@ -11,7 +11,7 @@ from bot.demo.responses import ResponseUrls, Triggers
 from bot.demo.socket_mode import Redelivery, SocketMode
 from bot.demo.streams import Streams
 from bot.demo.views import Views
-from bot.demo.workspace import Json, Workspace
+from bot.demo.workspace import Change, Json, Workspace
 
 if TYPE_CHECKING:
     from bot.demo.app import App
@@ -26,11 +26,15 @@ class Slack:
         self.faults = Faults()
         self.workspace = Workspace(Person(app.user_id, app.user_name, app.name, "bot"))
         self.socket = SocketMode(app.id, self.faults, redelivery)
+        self.socket.when_connected = self._tell_presence
         self.events = Events(self.workspace, app, self.socket)
         self.views = Views(self.workspace, app.id, app.bot_id)
         self.streams = Streams()
         self.triggers = Triggers()
         self.responses = ResponseUrls(self.workspace, self.author())
+
+    def _tell_presence(self, connected: bool) -> None:
+        self.workspace.tell(Change("connected", {"connected": connected}))
 
     def listen_at(self, url: str) -> None:
         """Take the address at which the server answers."""

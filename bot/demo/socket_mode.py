@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import WSMsgType, web
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
     from bot.demo.faults import Faults
     from bot.demo.workspace import Json
@@ -63,6 +63,7 @@ class SocketMode:
         self.deliveries: list[Delivery] = []
         self.connections: dict[web.WebSocketResponse, web.Request] = {}
         self.connected = asyncio.Event()
+        self.when_connected: Callable[[bool], None] = lambda _connected: None
         self._turn = itertools.count()
         self._tickets: set[str] = set()
         self._acks: dict[str, asyncio.Future[Json]] = {}
@@ -99,12 +100,14 @@ class SocketMode:
     def _open(self, socket: web.WebSocketResponse, request: web.Request) -> Iterator[None]:
         self.connections[socket] = request
         self.connected.set()
+        self.when_connected(True)
         try:
             yield
         finally:
             del self.connections[socket]
             if not self.connections:
                 self.connected.clear()
+                self.when_connected(False)
 
     def _hello(self) -> Json:
         return {

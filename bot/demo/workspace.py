@@ -54,6 +54,12 @@ def new_id(prefix: str) -> str:
     return prefix + secrets.token_hex(5).upper()
 
 
+def _tombstone(message: Json) -> Json:
+    kept = ("type", "ts", "thread_ts", "reply_count", "reply_users", "latest_reply")
+    stone = {key: message[key] for key in kept} | {"subtype": "tombstone", "user": "USLACKBOT"}
+    return stone | {"text": "This message was deleted.", "hidden": True}
+
+
 class Workspace:
     """One team with its people, channels and messages, held in memory."""
 
@@ -144,14 +150,14 @@ class Workspace:
 
     def delete(self, channel: Channel, ts: str) -> None:
         """Remove a message; a parent with replies leaves a tombstone, as in Slack."""
-        before = channel.messages.pop(ts)
-        if before.get("reply_count"):
-            kept = ("type", "ts", "thread_ts", "reply_count", "reply_users", "latest_reply")
-            stone = {key: before[key] for key in kept} | {"subtype": "tombstone", "user": "USLACKBOT"}
-            channel.messages[ts] = stone | {"text": "This message was deleted.", "hidden": True}
-            channel.messages = dict(sorted(channel.messages.items()))
+        before = channel.messages[ts]
+        tombstone = _tombstone(before) if before.get("reply_count") else None
+        if tombstone:
+            channel.messages[ts] = tombstone
+        else:
+            del channel.messages[ts]
         self.tell(
-            Change("message_deleted", {"ts": ts, "previous": before, "at": self.timestamp()}, channel.id)
+            Change("message_deleted", {"ts": ts, "previous": before, "tombstone": tombstone, "at": self.timestamp()}, channel.id)
         )
         parent = channel.messages.get(before.get("thread_ts", ""))
         if parent is not None and parent["ts"] != ts:
