@@ -54,7 +54,9 @@ def from_row(row: dict[str, Any], rng: random.Random) -> Example | None:
         return None
     passages, gold, span = [], [], None
     for number, passage in enumerate(row["passages"]):
-        spans = [_strip(passage["text"], e["start"], e["end"]) for e in row["evidence"] if e["passage"] == number]
+        spans = [
+            _strip(passage["text"], e["start"], e["end"]) for e in row["evidence"] if e["passage"] == number
+        ]
         start, end = _window(passage["text"], spans, rng)
         kept = tuple((max(a, start) - start, min(b, end) - start) for a, b in spans if a < end and b > start)
         passages.append(PassageText(passage["title"], "", passage["text"][start:end]))
@@ -82,7 +84,9 @@ def _window(text: str, spans: Sequence[Span], rng: random.Random) -> Span:
     ends = [u.end for u in units(text) if not u.blank]
     anchor = spans[0][0] if spans else rng.randrange(len(text))
     earliest = max(0, (spans[0][1] if spans else anchor) - int(WINDOW * 0.9))
-    starts = [c for c in cuts if earliest <= c <= anchor] or [max((c for c in cuts if c <= anchor), default=0)]
+    starts = [c for c in cuts if earliest <= c <= anchor] or [
+        max((c for c in cuts if c <= anchor), default=0)
+    ]
     start = rng.choice(starts)
     return start, max((e for e in ends if e <= start + WINDOW), default=min(len(text), start + WINDOW))
 

@@ -7,6 +7,7 @@ another quote or none; where a short answer starts and ends. A small share of th
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -63,10 +64,17 @@ class _Unit:
 
 
 class Featurizer:
-    """Turns examples into features, with the model's tokenizer and its list of own tokens."""
+    """Turns examples into features, with the model's tokenizer and its list of own tokens.
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, own_ids: list[int]) -> None:
+    `decoys` is the share of the answers that begin with a wrong quote, itself not learned: few rows have
+    evidence in several places, and from these the model learns that a quote was not enough, and where to
+    point next.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, own_ids: list[int], decoys: float = 0.0) -> None:
         self.tokenizer = tokenizer
+        self.decoys = decoys
+        self.rng = random.Random(0)  # noqa: S311 - sampling, not secrets
         self.own = {token: i for i, token in enumerate(own_ids)}
         self.separator, self.text_mark = (self._ids(mark)[0] for mark in (PASSAGE, TEXT))
 
@@ -98,17 +106,29 @@ class Featurizer:
 
     def _write_answer(self, writer: _Writer, example: Example, runs: list[list[_Unit]]) -> None:
         writer.write(',"citations":[')
+        decoys = self._decoys(writer.found, runs)
+        for decoy in decoys:
+            writer.citation([decoy], None)
+            writer.decide_own(",", (",", "]"), "more")
+        runs = runs[: QUOTES - len(decoys)]
         for i, run in enumerate(runs):
-            writer.write('{"quote":"')
-            writer.quote(run, [r[0] for r in runs[i:]])
-            writer.write(f',"passage":{run[0].passage + 1}}}')
-            if i + 1 < QUOTES:
+            writer.citation(run, [r[0] for r in runs[i:]])
+            if i + 1 + len(decoys) < QUOTES:
                 writer.decide_own("," if i + 1 < len(runs) else "]", (",", "]"), "more")
             else:
                 writer.write("]")
         writer.write(',"answer":"')
         writer.span(self._span(example, runs))
         # the closing quotation mark is part of the span's decisions
+
+    def _decoys(self, found: list[_Unit], runs: list[list[_Unit]]) -> list[_Unit]:
+        gold = {unit.first for run in runs for unit in run}
+        others = [unit for unit in found if unit.first not in gold]
+        if not others or self.rng.random() >= self.decoys:
+            return []
+        near = [unit for unit in others if unit.passage == runs[0][0].passage] or others
+        chosen = [self.rng.choice(near if self.rng.random() < 0.6 else others)]  # noqa: PLR2004 - mostly beside it
+        return chosen + ([self.rng.choice(others)] if self.rng.random() < 0.3 else [])  # noqa: PLR2004 - seldom two
 
     def _units(self, source: list[int], example: Example) -> list[_Unit]:
         """Find each unit's tokens: the source tokenised with offsets, passage by passage."""
@@ -123,9 +143,15 @@ class Featurizer:
             for unit in units(passage.text):
                 if not unit.blank:
                     first = _first_after(ends, place[unit.content])
-                    end = _first_after(starts, place[unit.end] - 1) if unit.end < len(passage.text) else len(starts)
+                    end = (
+                        _first_after(starts, place[unit.end] - 1)
+                        if unit.end < len(passage.text)
+                        else len(starts)
+                    )
                     text = passage.text[unit.content : unit.end]
-                    result.append(_Unit(first + shift, max(end, first + 1) + shift, number, text, unit.content))
+                    result.append(
+                        _Unit(first + shift, max(end, first + 1) + shift, number, text, unit.content)
+                    )
         return result
 
     @staticmethod
@@ -149,7 +175,9 @@ class Featurizer:
         if example.span is None:
             return None
         number, a, b = example.span
-        unit = next((u for u in runs[0] if u.passage == number and u.offset <= a < u.offset + len(u.text)), None)
+        unit = next(
+            (u for u in runs[0] if u.passage == number and u.offset <= a < u.offset + len(u.text)), None
+        )
         if unit is None or b > unit.offset + len(unit.text):
             return None
         encoded = self.tokenizer(escape(unit.text), return_offsets_mapping=True)
@@ -182,6 +210,7 @@ class _Writer:
 
     def __init__(self, make: Featurizer, features: Features, found: list[_Unit]) -> None:
         self.make, self.features, self.found = make, features, found
+        self.quoted: list[int] = []
 
     @property
     def step(self) -> int:
@@ -198,12 +227,23 @@ class _Writer:
         self.features.decisions.append(Decision(self.step, [], own, [], [chosen], weight, name))
         self.write(right)
 
-    def quote(self, run: list[_Unit], right: list[_Unit]) -> None:
-        """Write one quote and its closing mark: where it starts is a decision, and at each unit's end whether it ends."""
-        starts = [unit.first for unit in self.found]
-        self.features.decisions.append(
-            Decision(self.step, starts, [], [unit.first for unit in right], [], 1.0, "start")
-        )
+    def citation(self, run: list[_Unit], right: list[_Unit] | None) -> None:
+        """Write a quote and its passage's number; without right choices it is a decoy, and nothing is learned."""
+        self.write('{"quote":"')
+        self.quoted += [place for unit in run for place in range(unit.first, unit.end)]
+        if right is None:
+            for unit in run:
+                self._copy(range(unit.first, unit.end), begins=True)
+            self.write('"')
+        else:
+            starts = [unit.first for unit in self.found]
+            firsts = [unit.first for unit in right]
+            self.features.decisions.append(Decision(self.step, starts, [], firsts, [], 1.0, "start"))
+            self._quote(run)
+        self.write(f',"passage":{run[0].passage + 1}}}')
+
+    def _quote(self, run: list[_Unit]) -> None:
+        """Write a quote's text and its closing mark; at each unit's end, whether it ends there is a decision."""
         mark = self.make._own('"')  # noqa: SLF001 - as above
         for number, unit in enumerate(run):
             end = run[number + 1].first if number + 1 < len(run) else unit.end
@@ -227,7 +267,7 @@ class _Writer:
     def span(self, places: Span | None) -> None:
         """Write the short answer, or none, and the closing mark."""
         mark = self.make._own('"')  # noqa: SLF001 - as above
-        quoted = self._quoted()
+        quoted = self.quoted
         if places is None:
             self.features.decisions.append(Decision(self.step, quoted, [mark], [], [mark], 1.0, "span start"))
             self.write('"')
@@ -240,15 +280,8 @@ class _Writer:
             self._copy(range(place, place + 1), begins=place == start)
             following = min(place + 1, len(self.features.source) - 1)
             right = ([following], []) if place + 1 < end else ([], [mark])
-            self.features.decisions.append(
-                Decision(self.step, [following], [mark], *right, 0.5, "span end")
-            )
+            self.features.decisions.append(Decision(self.step, [following], [mark], *right, 0.5, "span end"))
         self.write('"')
-
-    def _quoted(self) -> list[int]:
-        """Return the places copied so far: those of the units whose start was right."""
-        firsts = {p for d in self.features.decisions if d.name == "start" for p in d.right_places}
-        return [p for unit in self.found if unit.first in firsts for p in range(unit.first, unit.end)]
 
     def _copy(self, places: range, *, begins: bool) -> None:
         for place in places:

@@ -43,27 +43,30 @@ def epoch(pool: Pool, seed: int) -> Iterator[Example]:
 
 
 def _vary(example: Example, pool: Pool, index: int, rng: random.Random) -> Example:
+    count = rng.choice(PASSAGES)
     if example.span and rng.random() < ELSEWHERE:
         gone = replace(example, passages=(), gold=(), span=None, kind="elsewhere")
-        return _among(gone, pool, index, rng, answer=_answer(example))
+        return among(gone, pool, index, rng, answer=answer_of(example), count=count)
     if example.answerable and rng.random() < NEAR_MISS:
         missed = near_miss(example, ())
         if missed is not None:
-            return _among(missed, pool, index, rng, answer=_answer(example))
-    return _among(example, pool, index, rng, answer=_answer(example))
+            return among(missed, pool, index, rng, answer=answer_of(example), count=count)
+    return among(example, pool, index, rng, answer=answer_of(example), count=count)
 
 
-def _answer(example: Example) -> str:
+def answer_of(example: Example) -> str:
+    """Return the short answer in lower case, or nothing where the answer is a whole quote."""
     if example.span is None:
         return ""
     number, start, end = example.span
     return example.passages[number].text[start:end].lower()
 
 
-def _among(example: Example, pool: Pool, index: int, rng: random.Random, *, answer: str) -> Example:
-    """Put distractors beside the example's passages (or drop some of its own), in random order."""
+def among(
+    example: Example, pool: Pool, index: int, rng: random.Random, *, answer: str, count: int
+) -> Example:
+    """Return the example with `count` passages in random order: its own and distractors that do not hold `answer`."""
     own = list(zip(example.passages, example.gold, strict=True))
-    count = rng.choice(PASSAGES)
     if len(own) > count:
         right = [pair for pair in own if pair[1]]
         rest = [pair for pair in own if not pair[1]]

@@ -48,6 +48,7 @@ class Run:
     adapter_rate: float = 5e-4
     decoder_rate: float = 5e-4
     warmup: int = 60
+    decoys: float = 0.2  # share of the answers that begin with a wrong quote
     seed: int = 1
     limit: int = 0  # rows, for a trial; 0 is all
 
@@ -60,10 +61,8 @@ def main() -> None:
     (out / "run.json").write_text(json.dumps(asdict(run), indent=1))
     torch.manual_seed(run.seed)
     model, tokenizer = build()
-    make = Featurizer(tokenizer, model.config.own_token_ids)
-    model = get_peft_model(
-        model, LoraConfig(r=run.rank, lora_alpha=run.alpha, target_modules=ADAPTED)
-    )
+    make = Featurizer(tokenizer, model.config.own_token_ids, decoys=run.decoys)
+    model = get_peft_model(model, LoraConfig(r=run.rank, lora_alpha=run.alpha, target_modules=ADAPTED))
     for name, parameter in model.named_parameters():
         parameter.requires_grad = "lora_" in name or ".minilm." not in name
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -123,7 +122,9 @@ class Trainer:
         held_out = list(self.batches(epoch(development, 0)))
         steps_an_epoch = len(pool.rows) * 2.6 * 1.15 / self.run.segments  # passages a prompt, cloze questions
         total = int(self.run.epochs * steps_an_epoch)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda s: _rate(s, self.run.warmup, total))
+        scheduler = torch.optim.lr_scheduler.LambdaLR(
+            self.optimizer, lambda s: _rate(s, self.run.warmup, total)
+        )
         self.resume(scheduler)
         done = self.step
         count = 0
@@ -181,7 +182,14 @@ class Trainer:
             seconds = time.time() - self.began
             names = {"answerable", "start", "more", "end", "span start", "span end"}
             parts = {n: round(_mean(losses, batch, n), 3) for n in sorted(names)}
-            self.log(step=self.step, of=total, loss=round(loss.item(), 3), norm=round(float(norm), 2), **parts, s=round(seconds))
+            self.log(
+                step=self.step,
+                of=total,
+                loss=round(loss.item(), 3),
+                norm=round(float(norm), 2),
+                **parts,
+                s=round(seconds),
+            )
 
     @torch.inference_mode()
     def evaluate(self, batches: list[Batch]) -> None:

@@ -1,0 +1,176 @@
+"""Choose when to answer: python -m grammars.tuning.calibrate --data ../shared/data/qa --weights runs/reader
+
+The model's score for answering is turned into a probability by two numbers (Platt scaling: scale · score + bias),
+fitted on development questions among five passages each, with the evidence in them, with the answering sentences
+taken out (near misses), or with other passages alone; both classes weigh the same. The decision falls at one half. The
+figures printed are cross-fitted: each half of the questions is judged by numbers fitted on the other half. Writes
+`calibration.json` and `reliability.png` beside the weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from grammars.embedded.layout import render
+from grammars.embedded.loading import load
+from grammars.engine.protocol import AnswerPrompt
+from grammars.tuning.examples import from_row, near_miss
+from grammars.tuning.mixture import Pool, among, answer_of
+from grammars.tuning.reader import load_pool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from grammars.tuning.examples import Example
+
+PASSAGES = 5
+_PREFIX = '{"answerable":'
+_BATCH = 8
+
+
+def main() -> None:
+    """Fit, print, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", required=True, type=Path)
+    parser.add_argument("--weights", required=True, type=Path)
+    arguments = parser.parse_args()
+    cache = arguments.weights / "nearest-dev.json"
+    pool = load_pool(arguments.data / "dev.jsonl", 0, cache)
+    examples = list(development(pool))
+    calibration = arguments.weights / "calibration.json"
+    calibration.write_text(json.dumps({"answer_scale": 1.0, "answer_bias": 0.0}))
+    scores = answer_scores(examples, arguments.weights)
+    gold = torch.tensor([example.answerable for example in examples])
+    scale, bias = fit(scores, gold)
+    calibration.write_text(json.dumps({"answer_scale": scale, "answer_bias": bias}, indent=1))
+    probabilities = cross_fitted(scores, gold)
+    report(examples, probabilities, gold)
+    print(f"scale {scale:.3f} bias {bias:.3f}")
+    plot(probabilities, gold, arguments.weights / "reliability.png")
+
+
+def development(pool: Pool) -> Iterator[Example]:
+    """Yield each development question answerable, as a near miss, or with foreign passages."""
+    rng = random.Random(7)  # noqa: S311 - sampling, not secrets
+    for index, row in enumerate(pool.rows):
+        example = from_row(row, rng)
+        if example is None:
+            continue
+        answer = answer_of(example)
+        yield among(example, pool, index, rng, answer=answer, count=PASSAGES)
+        missed = near_miss(example, ()) if example.answerable else None
+        if missed is not None:
+            yield among(missed, pool, index, rng, answer=answer, count=PASSAGES)
+        if example.span and rng.random() < 0.3:  # noqa: PLR2004 - a share of the questions
+            gone = replace(example, passages=(), gold=(), span=None, kind="elsewhere")
+            yield among(gone, pool, index, rng, answer=answer, count=PASSAGES)
+
+
+@torch.inference_mode()
+def answer_scores(examples: list[Example], weights: Path) -> torch.Tensor:
+    """Return for each example the score of `true` less that of `false` (n,)."""
+    model, tokenizer = load(weights)
+    start = [model.config.decoder_start_token_id, *tokenizer(_PREFIX)["input_ids"]]
+    own = model.own_ids.tolist()
+    true, false = own.index(model.config.true_token_id), own.index(model.config.false_token_id)
+    prompts = [render(AnswerPrompt(e.question, e.passages, e.history)) for e in examples]
+    found = []
+    for at in range(0, len(prompts), _BATCH):
+        batch = tokenizer(prompts[at : at + _BATCH], padding=True, return_tensors="pt")
+        with torch.autocast("cpu", torch.bfloat16):
+            source = model.encoder(batch["input_ids"], batch["attention_mask"])
+        source.last_hidden_state = source.last_hidden_state.float()
+        _, scores, _ = model.score(source, torch.tensor([start] * len(batch["input_ids"])))
+        found.append(scores[:, -1, true] - scores[:, -1, false])
+    return torch.cat(found)
+
+
+def fit(scores: torch.Tensor, gold: torch.Tensor) -> tuple[float, float]:
+    """Return scale and bias of the class-balanced logistic regression of gold (n,) on scores (n,)."""
+    parameters = torch.tensor([1.0, 0.0], requires_grad=True)
+    weights = torch.where(gold, 0.5 / gold.float().mean(), 0.5 / (~gold).float().mean())
+    optimizer = torch.optim.LBFGS([parameters], max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(
+            scores * parameters[0] + parameters[1], gold.float(), weights
+        )
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        return loss
+
+    optimizer.step(closure)  # type: ignore[arg-type]  # torch expects a float, and works with a tensor
+    return parameters[0].item(), parameters[1].item()
+
+
+def cross_fitted(scores: torch.Tensor, gold: torch.Tensor) -> torch.Tensor:
+    """Return probabilities (n,), each half's by what was fitted on the other half."""
+    half = torch.arange(len(scores)) // 32 % 2 == 0
+    probabilities = torch.empty_like(scores)
+    for mine, other in ((half, ~half), (~half, half)):
+        scale, bias = fit(scores[other], gold[other])
+        probabilities[mine] = torch.sigmoid(scores[mine] * scale + bias)
+    return probabilities
+
+
+def report(examples: list[Example], probabilities: torch.Tensor, gold: torch.Tensor) -> None:
+    """Print AUROC, balanced accuracy and calibration error, over all and by kind of unanswerable."""
+    kinds = sorted({e.kind for e in examples if not e.answerable})
+    for kind in ["all", *kinds]:
+        chosen = torch.tensor([kind == "all" or e.answerable or e.kind == kind for e in examples])
+        p, y = probabilities[chosen], gold[chosen]
+        wins = (p[y][:, None] > p[~y][None]).float().mean()
+        balanced = ((p[y] > 0.5).float().mean() + (p[~y] <= 0.5).float().mean()) / 2  # noqa: PLR2004 - the decision
+        print(
+            f"{kind:12} n {len(p):4}  AUROC {wins:.3f}  balanced accuracy {balanced:.3f}  ECE {_ece(p, y):.3f}"
+        )
+
+
+def _ece(p: torch.Tensor, y: torch.Tensor, bins: int = 10) -> float:
+    """Return the expected calibration error with both classes weighing the same (Guo et al. 2017)."""
+    weights = torch.where(y, 0.5 / y.float().mean(), 0.5 / (~y).float().mean())
+    total = 0.0
+    for i in range(bins):
+        inside = (p >= i / bins) & (p < (i + 1) / bins + 1e-9)
+        if inside.any():
+            w = weights[inside]
+            total += float(abs((w * p[inside]).sum() - (w * y[inside]).sum()) / weights.sum())
+    return total
+
+
+def plot(p: torch.Tensor, y: torch.Tensor, path: Path) -> None:
+    """Draw the reliability diagram: stated probability against the share that was answerable."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    weights: Any = torch.where(y, 0.5 / y.float().mean(), 0.5 / (~y).float().mean())
+    edges = torch.linspace(0, 1, 11)
+    figure, axis = plt.subplots(figsize=(4.5, 4.5), layout="constrained")
+    axis.plot([0, 1], [0, 1], color="0.7", lw=1)
+    points = []
+    for low, high in zip(edges, edges[1:], strict=False):
+        inside = (p >= low) & (p < high + 1e-9)
+        if inside.sum() > 5:  # noqa: PLR2004 - fewer say nothing
+            w = weights[inside]
+            points.append(((w * p[inside]).sum() / w.sum(), (w * y[inside]).sum() / w.sum()))
+    axis.plot([float(a) for a, _ in points], [float(b) for _, b in points], "o-")
+    axis.set(
+        title="Answerable, as stated and as found", xlabel="stated probability", ylabel="share answerable"
+    )
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()
