@@ -1,0 +1,160 @@
+"""Hybrid retrieval: vectors and BM25 in one statement, each passage with every stage's score."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pgvector import HalfVector
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from knowledge.answers import Retrieved
+from knowledge.generations import GenerationError, current_generation
+from knowledge.lexical import terms
+from knowledge.sources import document_link
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from psycopg import AsyncConnection
+
+    from knowledge.database import Pool
+    from knowledge.embed import Embedder
+    from knowledge.generations import Generation
+
+# Robertson and Zaragoza, The Probabilistic Relevance Framework (2009): the usual values.
+BM25_K1, BM25_B = 1.2, 0.75
+# Flat between .3 and .7 on what was measured; see docs/decisions/retrieval.md.
+DENSE_WEIGHT = 0.5
+EF_SEARCH = 100  # candidates that HNSW keeps; at least as many as are asked for
+
+
+async def search(
+    pool: Pool,
+    embedder: Embedder,
+    query: str,
+    *,
+    k: int = 5,
+    candidates: int = 50,
+    audience: Sequence[str] | None = None,
+) -> list[Retrieved]:
+    """Return the `k` best passages for `query`, best first, with their scores as `dense`, `lexical`, `fused`.
+
+    Args:
+        pool: of the database.
+        embedder: the one that the index was built with.
+        query: the question, as it was asked.
+        k: passages to return.
+        candidates: the best of each leg, which are then scored by both.
+        audience: who will read the result; sources for others are left out in the statement itself. None,
+            which is for the operator, leaves nothing out.
+
+    Raises:
+        GenerationError: the index was built with another embedder.
+    """
+    vector = (await embedder.embed([query]))[0]
+    values = {
+        "terms": list(dict.fromkeys(terms(query))), "vector": HalfVector(vector), "k": k,
+        "candidates": candidates, "audience": None if audience is None else list(audience),
+        "k1": BM25_K1, "b": BM25_B, "dense_weight": DENSE_WEIGHT,
+    }  # fmt: skip
+    async with pool.connection() as connection, connection.transaction():
+        # One snapshot: the generation that is read first is the one that is searched.
+        await connection.execute("set transaction isolation level repeatable read, read only")
+        generation = await current_generation(connection)
+        rows = await _rows(connection, _checked(generation, embedder), values) if generation else []
+    return [_retrieved(rank, row) for rank, row in enumerate(rows, 1)]
+
+
+def _checked(generation: Generation, embedder: Embedder) -> Generation:
+    if (generation.embedder, generation.dimensions) == (embedder.name, embedder.dimensions):
+        return generation
+    raise GenerationError(
+        f"The index was built with the embedder {generation.embedder}, and the one in use is"
+        f" {embedder.name}: run `almanac reindex`, or set ALMANAC_EMBEDDER back."
+    )
+
+
+async def _rows(
+    connection: AsyncConnection[Any], generation: Generation, values: dict[str, Any]
+) -> list[dict[str, Any]]:
+    # With a filter, HNSW must look on until enough rows pass it.
+    await connection.execute(
+        "select set_config('hnsw.ef_search', %s, true),"
+        " set_config('hnsw.iterative_scan', 'relaxed_order', true)",
+        [str(max(EF_SEARCH, values["candidates"]))],
+    )
+    # The number and the width stand in the statement itself: only so does the partial index match.
+    statement = sql.SQL(_HYBRID).format(generation=generation.id, dimensions=generation.dimensions)
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(statement, values)
+        return await cursor.fetchall()
+
+
+def _retrieved(rank: int, row: dict[str, Any]) -> Retrieved:
+    return Retrieved(
+        rank=rank,
+        source=row["source"],
+        uri=row["uri"],
+        title=row["title"],
+        heading=row["heading"],
+        text=row["text"],
+        start=row["start_char"],
+        end=row["end_char"],
+        scores={stage: round(row[stage], 4) for stage in ("dense", "lexical", "fused")},
+        link=document_link(row["link_base"], row["path"]),
+        passage_id=row["id"],
+    )
+
+
+_HYBRID = """
+with readable as materialized (
+    select array_agg(id) as ids from sources
+     where audience is null or %(audience)s::text[] is null or audience && %(audience)s::text[]
+),
+-- The lexical leg: BM25 from the postings alone. Every posting of a term is read, so its number is at hand.
+matches as (
+    select passage_id, source_id, frequency, passage_terms, count(*) over (partition by term) as documents
+      from postings
+     where generation_id = {generation} and term = any(%(terms)s)
+),
+lexical as (
+    select m.passage_id,
+           sum(ln(1 + (g.passage_count - m.documents + 0.5) / (m.documents + 0.5))
+               * m.frequency * (%(k1)s + 1)
+               / (m.frequency + %(k1)s
+                  * (1 - %(b)s + %(b)s * m.passage_terms * g.passage_count / g.term_count)))::float8 as score
+      from matches m, generations g
+     where g.id = {generation} and m.source_id = any((select ids from readable)::int[])
+     group by m.passage_id
+),
+lexical_best as (
+    select passage_id from lexical order by score desc, passage_id limit %(candidates)s
+),
+-- The dense leg: the expression is the index's own.
+dense_best as materialized (
+    select id as passage_id from passages
+     where generation_id = {generation} and source_id = any((select ids from readable)::int[])
+     order by embedding::halfvec({dimensions}) <=> %(vector)s::halfvec({dimensions})
+     limit %(candidates)s
+),
+-- Both legs' best, scored by both.
+scored as (
+    select p.id, 1 - (p.embedding::halfvec({dimensions}) <=> %(vector)s::halfvec({dimensions})) as dense,
+           coalesce(l.score, 0) as lexical
+      from (select passage_id from lexical_best union select passage_id from dense_best) c
+      join passages p on p.id = c.passage_id
+      left join lexical l on l.passage_id = p.id
+),
+fused as (
+    select *, %(dense_weight)s * dense
+              + (1 - %(dense_weight)s) * lexical / greatest(max(lexical) over (), 1e-9) as fused
+      from scored
+)
+select p.id, s.name as source, s.link_base, d.uri, d.path, d.title, p.heading, p.text,
+       p.start_char, p.end_char, f.dense, f.lexical, f.fused
+  from (select * from fused order by fused desc, id limit %(k)s) f
+  join passages p on p.id = f.id
+  join documents d on d.id = p.document_id
+  join sources s on s.id = p.source_id
+ order by f.fused desc, p.id"""
