@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Iterable
     from pathlib import Path
 
-    Work = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
-    Progress = Callable[[int, int], None]
+Work: TypeAlias = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+Progress: TypeAlias = Callable[[int, int], None]
 
 
 class BatchError(Exception):

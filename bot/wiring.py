@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from bot.config import CREDENTIALS, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import datetime
 
+    from procrastinate import App
     from pydantic import SecretStr
+    from slack_bolt.async_app import AsyncApp
+    from slack_sdk.web.async_client import AsyncWebClient
 
     from bot.config import Settings
     from grammars.engine.protocol import Engine
+    from handlers.services import AnswerQuestion, Known, Services
+    from knowledge.answers import Answer
     from knowledge.database import Pool
     from knowledge.embed import Embedder
 
 POOL_SIZE = 8
+NO_BOT_TOKEN = "SLACK_BOT_TOKEN is not set: docs/slack-setup.md shows where it comes from."  # noqa: S105 - a sentence
+
+
+class NotHereError(Exception):
+    """This process holds no model: the worker answers. Start one with `almanac worker`."""
 
 
 @asynccontextmanager
@@ -33,8 +47,10 @@ async def connection_string(settings: Settings) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def database(settings: Settings, *, size: int = POOL_SIZE) -> AsyncIterator[Pool]:
-    """Open a pool on a database whose schema is the one this version works with.
+async def database(
+    settings: Settings, *, size: int = POOL_SIZE, patience: float = 0.0
+) -> AsyncIterator[Pool]:
+    """Open a pool on a database with this version's schema; `patience` is how long a migration is waited for.
 
     Raises:
         SchemaError: `almanac migrate` was not run, or a newer version of Almanac was at it.
@@ -43,7 +59,7 @@ async def database(settings: Settings, *, size: int = POOL_SIZE) -> AsyncIterato
     from knowledge.schema import check_schema
 
     async with connection_string(settings) as conninfo:
-        await check_schema(conninfo)
+        await check_schema(conninfo, patience=patience)
         async with open_pool(conninfo, size=size) as pool:
             yield pool
 
@@ -53,10 +69,91 @@ async def embedder(settings: Settings) -> AsyncIterator[Embedder]:
     """Open what turns text into vectors."""
     from knowledge.embed import open_embedder
 
-    key = _plain(settings.almanac_embedder_key)
+    key = plain(settings.almanac_embedder_key)
     async with open_embedder(settings.almanac_embedder, api_key=key) as opened:
         yield opened
 
 
-def _plain(secret: SecretStr | None) -> str | None:
+@asynccontextmanager
+async def engine(settings: Settings) -> AsyncIterator[Engine]:
+    """Open the model that answers."""
+    from grammars.engine import open_engine
+
+    key = plain(settings.almanac_model_key)
+    async with open_engine(settings.almanac_model, adapter=settings.almanac_adapter, api_key=key) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def answering(settings: Settings, pool: Pool, **limits: Any) -> AsyncIterator[AnswerQuestion]:
+    """Open embedder and engine, and yield what answers a question with them."""
+    async with embedder(settings) as opened_embedder, engine(settings) as opened_engine:
+        yield answerer(pool, opened_embedder, opened_engine, **limits)
+
+
+def answerer(pool: Pool, embedder: Embedder, engine: Engine, **limits: Any) -> AnswerQuestion:
+    """Return what answers a question; `limits` are those of `knowledge.answer.answer`."""
+    from knowledge.answer import answer
+
+    return partial(answer, pool, embedder, engine, **limits)
+
+
+async def not_answering(question: str, **_: Any) -> Answer:
+    """Stand in where questions are only recorded."""
+    raise NotHereError(str(NotHereError.__doc__))
+
+
+def services(pool: Pool, jobs: App, answer: AnswerQuestion) -> Services:
+    """Return what handlers may do."""
+    from handlers.services import over
+    from knowledge.conversations import Conversations
+    from knowledge.jobs import Deferrer
+
+    return over(Conversations(pool, Deferrer(jobs)), answer, partial(known, pool))
+
+
+async def known(pool: Pool) -> list[Known]:
+    """List the sources for the bot's App Home."""
+    from handlers.services import Known
+    from knowledge.status import status
+
+    found = (await status(pool)).sources
+    return [Known(source.name, source.documents, _epoch(source.finished_at)) for source in found]
+
+
+def _epoch(moment: datetime | None) -> int | None:
+    return int(moment.timestamp()) if moment else None
+
+
+def slack_client(settings: Settings) -> AsyncWebClient:
+    """Return a client that speaks as the bot.
+
+    Raises:
+        SettingsError: there is no bot token.
+    """
+    from handlers.client import build_client
+
+    if not settings.slack_bot_token:
+        raise SettingsError(NO_BOT_TOKEN)
+    return build_client(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+
+
+@asynccontextmanager
+async def slack_app(settings: Settings, pool: Pool) -> AsyncIterator[AsyncApp]:
+    """Yield the app whose listeners record what there is to do."""
+    from handlers.app import build_app
+    from knowledge.jobs import open_jobs
+
+    async with open_jobs(pool) as jobs:
+        secret = plain(settings.slack_signing_secret)
+        yield build_app(services(pool, jobs, not_answering), slack_client(settings), signing_secret=secret)
+
+
+def shown_name(model: str) -> str:
+    """Return a model's setting without the credentials that its address may hold."""
+    return CREDENTIALS.sub("", model)
+
+
+def plain(secret: SecretStr | None) -> str | None:
+    """Return the secret's value, to be handed to whoever needs it."""
     return secret.get_secret_value() if secret else None

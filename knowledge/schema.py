@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -15,6 +16,27 @@ POLL_SECONDS = 0.5
 
 class SchemaError(Exception):
     """The database was migrated by another version, or never: run `almanac migrate`, or update Almanac."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What a database server is; `pgvector` is the version installed or at hand, None where there is none."""
+
+    postgres: str
+    pgvector: str | None
+    revision: str | None
+
+
+async def describe(conninfo: str) -> Server:
+    """Return what is behind a connection string.
+
+    Raises:
+        psycopg.OperationalError: it cannot be reached.
+    """
+    async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+        row = await (await connection.execute(_SERVER)).fetchone()
+    assert row is not None
+    return Server(row[0], row[1], await current_revision(conninfo))
 
 
 def newest_revision() -> str:
@@ -51,3 +73,10 @@ async def check_schema(conninfo: str, *, patience: float = 0.0) -> None:
             at = f"at revision {found}" if found else "empty"
             raise SchemaError(f"The database is {at}, not {newest_revision()}: run `almanac migrate`.")
         await asyncio.sleep(POLL_SECONDS)
+
+
+_SERVER = """
+select split_part(current_setting('server_version'), ' ', 1),
+       (select coalesce(installed_version, default_version)
+          from pg_available_extensions where name = 'vector')
+"""

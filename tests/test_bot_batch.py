@@ -27,7 +27,7 @@ class Shout:
 
 
 async def batch(folder: Path, work: Shout) -> BatchReport:
-    return await run_batch(folder / "in", folder / "out", work, (RowError,), lambda seen, total: None)
+    return await run_batch(folder / "in", folder / "out", work, (RowError,), lambda *_: None)
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

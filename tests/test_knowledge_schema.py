@@ -7,7 +7,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from knowledge.database import migrate
-from knowledge.schema import SchemaError, check_schema, current_revision, newest_revision
+from knowledge.schema import SchemaError, check_schema, current_revision, describe, newest_revision
 
 
 @pytest.fixture
@@ -42,3 +42,11 @@ async def test_a_migration_that_is_under_way_is_waited_for(empty: str) -> None:
     waiting = asyncio.create_task(check_schema(empty, patience=60))
     await migrate(empty)
     await waiting
+
+
+async def test_a_server_is_described(conninfo: str) -> None:
+    found = await describe(conninfo)
+    assert found.postgres.startswith("18.")
+    assert found.pgvector
+    assert found.pgvector >= "0.8"
+    assert found.revision == newest_revision()

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
@@ -42,8 +43,8 @@ def plain(text: str, style: str = "") -> Text:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON value on one line of stdout, whatever the width of the terminal."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    """Print one JSON value on one line of stdout; a date becomes ISO 8601."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=_iso) + "\n")
 
 
 @contextmanager
@@ -64,3 +65,7 @@ def progress_bar() -> Progress:
         console=talk(),
         transient=True,
     )
+
+
+def _iso(value: datetime) -> str:
+    return value.isoformat()

@@ -1,0 +1,59 @@
+"""`almanac worker`: owns the model, and answers what was recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from bot import wiring
+from bot.processes.serve import MIGRATION_SECONDS, introduced
+from handlers.reply import Delivery
+from knowledge.jobs import open_jobs, work
+
+if TYPE_CHECKING:
+    from bot.config import Settings
+    from handlers.services import AnswerQuestion
+    from knowledge.database import Pool
+
+CONCURRENCY = 4  # answers in the making; the engine decodes them together
+PAUSE = 1.0  # seconds before a queue that was lost is taken up again
+
+log = logging.getLogger(__name__)
+
+
+async def run_worker(settings: Settings, *, concurrency: int = CONCURRENCY) -> None:
+    """Work until the task is cancelled; a database that went away is waited for.
+
+    Raises:
+        SettingsError: there is no bot token.
+        SlackUnavailableError: Slack refuses it.
+    """
+    wiring.slack_client(settings)  # fail before the model is loaded
+    size = pool_size(concurrency)
+    async with (
+        wiring.database(settings, size=size, patience=MIGRATION_SECONDS) as pool,
+        wiring.answering(settings, pool) as answer,
+    ):
+        await answer_questions(settings, pool, answer, concurrency=concurrency)
+
+
+async def answer_questions(
+    settings: Settings, pool: Pool, answer: AnswerQuestion, *, concurrency: int = CONCURRENCY
+) -> None:
+    """Take jobs from the queue and bring each question's thread up to date, until cancelled."""
+    client = wiring.slack_client(settings)
+    identity = await introduced(client)
+    log.info("Answering as %s with %s", identity.user, settings.almanac_model)
+    while True:
+        async with open_jobs(pool) as jobs:
+            services = wiring.services(pool, jobs, answer)
+            delivery = Delivery(client, services, identity.bot_user_id or "")
+            await work(jobs, delivery.settle, concurrency=concurrency)
+        log.warning("The job queue was lost; taking it up again.")
+        await asyncio.sleep(PAUSE)
+
+
+def pool_size(concurrency: int) -> int:
+    """Return how many connections a worker needs: two a job, and three for the queue itself."""
+    return 2 * concurrency + 3
