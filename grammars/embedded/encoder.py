@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from transformers import BertModel
 
 _CLS, _SEP = 101, 102  # MiniLM's ids
-_LENGTHS = (64, 128, 192, 256, 320, 384, 512)  # segments are padded to one of these: bfloat16 compiles each shape
+_LENGTHS = (
+    64,
+    128,
+    192,
+    256,
+    320,
+    384,
+    512,
+)  # segments are padded to one of these: bfloat16 compiles each shape
+_GROUP = 8  # more segments than this are filled up to a multiple of it
 _OTHER, _IN_QUESTION = 0, 1
 
 
@@ -66,12 +75,16 @@ class Encoder(nn.Module):
     ) -> Source:
         """Encode flat rows (B, N); padding may stand on either side."""
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
-        segments = [s for row in range(len(input_ids)) for s in self._segments(row, input_ids[row], mask[row])]
+        segments = [
+            s for row in range(len(input_ids)) for s in self._segments(row, input_ids[row], mask[row])
+        ]
         places, length = self._places(segments, input_ids.shape[1])
         states = self._encode(input_ids.reshape(-1), places, segments, length)
-        flat = states.new_zeros(input_ids.numel() + 1, states.shape[-1])  # the last row swallows what has no place
+        flat = states.new_zeros(
+            input_ids.numel() + 1, states.shape[-1]
+        )  # the last row swallows what has no place
         target = places.where(places >= 0, torch.full_like(places, input_ids.numel()))
-        target[:, 0] = torch.tensor([s.row * input_ids.shape[1] + s.passage.start for s in segments])
+        target[: len(segments), 0] = torch.tensor([s.row * input_ids.shape[1] + s.passage.start for s in segments])
         flat = flat.index_copy(0, target.reshape(-1), states.reshape(-1, states.shape[-1]))
         hidden = flat[:-1].reshape(*input_ids.shape, -1)
         return Source(last_hidden_state=hidden, source_ids=input_ids, source_mask=mask)
@@ -80,7 +93,9 @@ class Encoder(nn.Module):
         real = mask.nonzero()[:, 0]
         first, last = int(real[0]), int(real[-1]) + 1
         cuts = [*((ids == self.separator) & mask.bool()).nonzero()[:, 0].tolist(), last]
-        question = range(max(first, cuts[0] - self.question_length), cuts[0])  # the end of it: the question itself
+        question = range(
+            max(first, cuts[0] - self.question_length), cuts[0]
+        )  # the end of it: the question itself
         if len(cuts) == 1:
             return [_Segment(row, question, range(first, first + 1))]
         longest = self.minilm.config.max_position_embeddings - self.question_length - 2
@@ -96,6 +111,8 @@ class Encoder(nn.Module):
             base = segment.row * width
             question = [base + i for i in segment.question]
             lines.append([-1, *question, -2, *(base + i for i in segment.passage[1:]), -2])
+        if len(lines) > _GROUP:  # spare segments, a [CLS] alone: bfloat16 compiles each shape
+            lines += [[-1]] * (-len(lines) % _GROUP)
         longest = max(map(len, lines))
         length = next((size for size in _LENGTHS if size >= longest), longest)
         places = torch.full((len(lines), length), -3)
@@ -113,7 +130,8 @@ class Encoder(nn.Module):
         pieces[places == -2] = _SEP  # noqa: PLR2004 - the marks that _places wrote
         pieces[places == -3] = 0  # noqa: PLR2004 - as above
         position = torch.arange(length, device=ids.device)[None]
-        questions = torch.tensor([len(s.question) for s in segments], device=ids.device)[:, None]
+        questions = torch.zeros(len(places), 1, dtype=torch.long, device=ids.device)
+        questions[: len(segments), 0] = torch.tensor([len(s.question) for s in segments])
         second = (position > questions + 1).long()
         in_question = (position > 0) & (position <= questions)
         embeddings = self.minilm.embeddings.word_embeddings(pieces)
