@@ -44,7 +44,7 @@ def set_suggested_prompts(slack: Slack, given: Json) -> Json:
 
 
 METHODS = {
-    "assistant.threads.setStatus": Method(set_status, "assistant:write"),
+    "assistant.threads.setStatus": Method(set_status, "chat:write"),
     "assistant.threads.setTitle": Method(set_title, "assistant:write"),
     "assistant.threads.setSuggestedPrompts": Method(set_suggested_prompts, "assistant:write"),
 }
