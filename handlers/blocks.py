@@ -75,6 +75,8 @@ def label(title: str, heading: str) -> str:
 
 
 def _body(answer: Answer) -> Iterator[Piece]:
+    if answer.note:
+        yield Piece(rich_text(section(text(answer.note, italic=True))), answer.note)
     if not answer.answerable:
         yield from _unanswerable(answer)
         return

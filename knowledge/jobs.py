@@ -30,7 +30,6 @@ SETTLE_QUESTION = "settle_question"
 HEARTBEAT = 1.0  # seconds between a worker's signs of life
 DEAD_AFTER = 6.0  # seconds without one; a kill delays the answer by this much
 PATIENCE = 10.0  # seconds that a stopping worker gives its jobs; what is not done by then is taken up again
-GRACE = 20.0  # seconds that running jobs have to finish at shutdown; what is left is taken up again
 LONGEST_WAIT = 60  # seconds between two attempts
 LAST_ATTEMPT = 60  # about an hour of trying
 
@@ -76,7 +75,7 @@ class Deferrer:
         await task.defer_async(question_id=question_id)
 
 
-async def work(jobs: App, settle: Settle, *, concurrency: int, handle_signals: bool = True) -> None:
+async def work(jobs: App, settle: Settle, *, concurrency: int) -> None:
     """Run jobs until the task is cancelled; those that are running get some seconds to finish.
 
     It returns only where the queue was lost. Signals are left to the process.
@@ -85,7 +84,6 @@ async def work(jobs: App, settle: Settle, *, concurrency: int, handle_signals: b
         jobs: The open queue. Its pool should hold two connections for each concurrent job and three more.
         settle: Settles one question.
         concurrency: How many questions are worked on at once.
-        handle_signals: False where the process has a way of its own to stop.
     """
     _register(jobs, settle)
     reviver = asyncio.create_task(_revive(jobs))
@@ -98,7 +96,7 @@ async def work(jobs: App, settle: Settle, *, concurrency: int, handle_signals: b
             stalled_worker_timeout=DEAD_AFTER,
             fetch_job_polling_interval=HEARTBEAT,
             shutdown_graceful_timeout=PATIENCE,
-            install_signal_handlers=handle_signals,
+            install_signal_handlers=False,
         )
     finally:
         reviver.cancel()

@@ -166,7 +166,7 @@ async def _work(jobs: App, delivery: Delivery) -> None:
     async def settle(question_id: int, *, attempt: int) -> None:
         await delivery.settle(question_id, attempt=attempt)  # looked up late, so that a test may replace it
 
-    await work(jobs, settle, concurrency=3, handle_signals=False)
+    await work(jobs, settle, concurrency=3)
 
 
 async def _stop(worker: asyncio.Task[None]) -> None:

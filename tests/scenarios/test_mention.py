@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from running_bot import an_answer
 
+from bot.demo.errors import ApiError
+from bot.demo.methods import METHODS
+from bot.demo.methods.method import Method
 from handlers import reply, working
 
 if TYPE_CHECKING:
@@ -36,8 +39,10 @@ async def test_it_shows_that_it_is_working_and_clears_it(bot: Bot) -> None:
     assert statuses[-1] == ""
 
 
-async def test_without_the_right_to_set_a_status_it_reacts_and_takes_it_back(bot: Bot) -> None:
-    bot.workspace.slack.app = _without(bot.workspace.slack.app, "assistant:write")
+async def test_where_slack_takes_no_status_it_reacts_and_takes_that_back(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(METHODS, "assistant.threads.setStatus", Method(_refuse))
     changes: list[str] = []
     bot.workspace.state.watchers.append(lambda change: changes.append(change.kind))
     ts = await bot.workspace.say("maya", "#ops", "@almanac How long are logs kept?")
@@ -174,9 +179,8 @@ async def test_an_error_is_tried_again_and_then_told_in_one_sentence_with_a_refe
     assert len(bot.replies("#ops", ts)) == 1
 
 
-def _without(app: Any, scope: str) -> Any:
-    granted = {"chat:write", "channels:history", "reactions:write", "app_mentions:read"}
-    return replace(app, scopes=frozenset(granted - {scope}))
+def _refuse(_slack: Any, _given: Any) -> Any:
+    raise ApiError("feature_not_enabled")
 
 
 def _with_answer(bot: Bot, answer: Any) -> Any:
