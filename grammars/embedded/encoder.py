@@ -38,7 +38,7 @@ class Source(BaseModelOutput):
     Attributes:
         last_hidden_state: (B, N, H) over the flat row; a passage separator's place holds its segment's [CLS] state.
         source_ids: (B, N), the flat row itself, to point into.
-        source_mask: (B, N), 1 where a token may be attended to.
+        source_mask: (B, N), 1 where a token was read and may be attended to.
     """
 
     last_hidden_state: torch.Tensor | None = None
@@ -80,14 +80,28 @@ class Encoder(nn.Module):
         ]
         places, length = self._places(segments, input_ids.shape[1])
         states = self._encode(input_ids.reshape(-1), places, segments, length)
-        flat = states.new_zeros(
-            input_ids.numel() + 1, states.shape[-1]
-        )  # the last row swallows what has no place
-        target = places.where(places >= 0, torch.full_like(places, input_ids.numel()))
-        target[: len(segments), 0] = torch.tensor([s.row * input_ids.shape[1] + s.passage.start for s in segments])
+        target = self._targets(segments, places, input_ids.shape[1], input_ids.numel())
+        flat = states.new_zeros(input_ids.numel() + 1, states.shape[-1])  # the last row: what has no place
         flat = flat.index_copy(0, target.reshape(-1), states.reshape(-1, states.shape[-1]))
-        hidden = flat[:-1].reshape(*input_ids.shape, -1)
-        return Source(last_hidden_state=hidden, source_ids=input_ids, source_mask=mask)
+        written = torch.zeros(input_ids.numel() + 1, dtype=mask.dtype, device=mask.device)
+        written[target.reshape(-1)] = 1
+        return Source(
+            last_hidden_state=flat[:-1].reshape(*input_ids.shape, -1),
+            source_ids=input_ids,
+            source_mask=mask * written[:-1].reshape(input_ids.shape),
+        )
+
+    @staticmethod
+    def _targets(segments: list[_Segment], places: torch.Tensor, width: int, nowhere: int) -> torch.Tensor:
+        """Return the place in the flattened rows that each state goes to: the question's from its first segment."""
+        target = places.where(places >= 0, torch.full_like(places, nowhere))
+        asked = set()
+        for i, segment in enumerate(segments):
+            if segment.row in asked:
+                target[i, 1 : len(segment.question) + 1] = nowhere
+            asked.add(segment.row)
+            target[i, 0] = segment.row * width + segment.passage.start
+        return target
 
     def _segments(self, row: int, ids: torch.Tensor, mask: torch.Tensor) -> list[_Segment]:
         real = mask.nonzero()[:, 0]
