@@ -56,8 +56,11 @@ async def status(pool: Pool) -> Status:
     reasons: dict[int, list[Failure]] = {}
     for source_id, path, error in failures:
         reasons.setdefault(source_id, []).append(Failure(path, error))
-    rows = [{**row, "failures": tuple(reasons.get(row.pop("id"), ()))} for row in sources]
-    return Status(generation.embedder if generation else None, tuple(SourceStatus(**row) for row in rows))
+    found_sources = [
+        SourceStatus(failures=tuple(reasons.get(source_id, ())), **row)
+        for source_id, row in ((row.pop("id"), row) for row in sources)
+    ]
+    return Status(generation.embedder if generation else None, tuple(found_sources))
 
 
 _SOURCES = """
