@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -15,8 +15,10 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from grammars.answer.prompt import plain
 from grammars.engine.local import Loaded, LocalEngine
+
+if TYPE_CHECKING:
+    from grammars.engine.protocol import AnswerPrompt
 
 _CORPUS = (
     "The office in Porto opens at nine. Restart the pod, then check the logs. "
@@ -26,14 +28,17 @@ _CORPUS = (
 ) * 4
 
 
+BYTES = 259  # a vocabulary of the bytes and the special tokens alone
+
+
 @cache
-def tokenizer() -> PreTrainedTokenizerFast:
-    """Return a byte-level BPE tokenizer of some 400 tokens."""
+def tokenizer(size: int = 400) -> PreTrainedTokenizerFast:
+    """Return a byte-level BPE tokenizer of `size` tokens."""
     trained = Tokenizer(models.BPE())
     trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     trained.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=400,
+        vocab_size=size,
         special_tokens=["<pad>", "<s>", "</s>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
@@ -44,11 +49,11 @@ def tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def causal(seed: int = 0) -> LlamaForCausalLM:
+def causal(seed: int = 0, size: int = 400) -> LlamaForCausalLM:
     """Return a Llama of two layers; its weights are wide, so that no two tokens come close."""
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=len(tokenizer()),
+        vocab_size=size,
         hidden_size=48,
         intermediate_size=96,
         num_hidden_layers=2,
@@ -62,11 +67,11 @@ def causal(seed: int = 0) -> LlamaForCausalLM:
     return LlamaForCausalLM(config).eval()
 
 
-def seq2seq(seed: int = 0) -> BartForConditionalGeneration:
+def seq2seq(seed: int = 0, size: int = 400) -> BartForConditionalGeneration:
     """Return a BART of one layer each way."""
     torch.manual_seed(seed)
     config = BartConfig(
-        vocab_size=len(tokenizer()),
+        vocab_size=size,
         d_model=48,
         encoder_layers=1,
         decoder_layers=1,
@@ -85,7 +90,14 @@ def seq2seq(seed: int = 0) -> BartForConditionalGeneration:
     return BartForConditionalGeneration(config).eval()
 
 
+def render(prompt: AnswerPrompt) -> str:
+    """Return a prompt without instructions, which a model that was never trained does not miss."""
+    return "\n".join([prompt.question, *(passage.text for passage in prompt.passages)])
+
+
 def engine(model: Any = None, **options: Any) -> LocalEngine:
     """Return an engine over a tiny model, to be opened with `async with`."""
-    loaded = Loaded(causal() if model is None else model, tokenizer(), plain)
+    model = causal() if model is None else model
+    torch.set_num_threads(1)  # more only wait for one another
+    loaded = Loaded(model, tokenizer(model.config.vocab_size), render)
     return LocalEngine("tiny", lambda: loaded, **options)

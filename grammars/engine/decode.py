@@ -11,7 +11,7 @@ import inspect
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import llguidance.torch
+import numpy as np
 import torch
 
 if TYPE_CHECKING:
@@ -57,21 +57,19 @@ class Row:
     def choose(self, logits: torch.Tensor) -> None:
         """Choose the next token by its logit (V,) among those that the grammar admits."""
         forced = len(self.matcher.compute_ff_bytes())
-        mask = llguidance.torch.allocate_token_bitmask(1, self.tokenizer.vocab_size)
-        llguidance.torch.fill_next_token_bitmask(self.matcher, mask, 0)
-        admitted = logits.float().cpu().clone()
-        llguidance.torch.apply_token_bitmask_inplace(admitted, mask)
-        probabilities = admitted.softmax(0)
-        token = int(admitted.argmax()) if self.temperature == 0 else self._sample(admitted)
+        admitted = _tokens(self.matcher.compute_bitmask())
+        scores = logits[admitted.to(logits.device)].float().cpu()
+        place = int(scores.argmax()) if self.temperature == 0 else self._sample(scores)
+        token = int(admitted[place])
         if token == self.tokenizer.eos_token:
             self.done = True
             return
         if len(self.tokenizer.decode_bytes([token])) > forced:
-            self.probabilities.append(float(probabilities[token]))
+            self.probabilities.append(float(scores.softmax(0)[place]))
         self._write([token])
 
-    def _sample(self, logits: torch.Tensor) -> int:
-        return int(torch.multinomial((logits / self.temperature).softmax(0), 1))
+    def _sample(self, scores: torch.Tensor) -> int:
+        return int(torch.multinomial((scores / self.temperature).softmax(0), 1))
 
     def _write(self, chosen: list[int]) -> None:
         """Accept tokens, and whatever the grammar then forces; stop at its end or at the budget's."""
@@ -84,6 +82,12 @@ class Row:
         self.done = self.truncated or self.matcher.is_stopped() or len(fresh) == room
         self.tokens += fresh[:room]
         self.queue = [] if self.done else fresh
+
+
+def _tokens(bitmask: bytes) -> torch.Tensor:
+    """Return the tokens whose bits are set."""
+    bits = np.unpackbits(np.frombuffer(bitmask, np.uint8), bitorder="little")
+    return torch.from_numpy(np.flatnonzero(bits))
 
 
 def jump_forward(

@@ -122,6 +122,8 @@ class _Opened:
     def __init__(self, loaded: Loaded) -> None:
         self._loaded = loaded
         self._outlines: Transformers = outlines.from_transformers(loaded.model, loaded.tokenizer)
+        if loaded.model.config.is_encoder_decoder:
+            loaded.tokenizer.padding_side = "right"  # on the left, where outlines pads, it shifts positions
         self._tokenizer = LLGuidanceBackend(self._outlines).llg_tokenizer
         self._matcher(_WARM_UP).compute_ff_tokens()
 
