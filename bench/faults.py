@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 CHANNELS = ("#general", "#ops", "#random")
 PEOPLE = ("maya", "jonas", "priya")
-QUIET = 12.0  # seconds without a change, longer than it takes to take up a dead worker's job
+QUIET = 12.0  # seconds without a change; a dead worker's job is taken up within seven
 # Slack's own delays are 0, 60 and 300 seconds; these are as patient, and get there sooner.
-REDELIVERY = Redelivery(ack_timeout=3.0, delays=(1.0, 5.0, 15.0, 30.0, 60.0, 120.0))
+REDELIVERY = Redelivery(ack_timeout=3.0, delays=(1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0))
 
 Place = tuple[str, str]
 """A channel and the ts of a question in it."""
@@ -89,7 +89,7 @@ async def torment(workspace: LocalWorkspace, bot: Processes, given: argparse.Nam
         ask(workspace, given.questions, given.over), kill(bot, commands, given.kills, given.over)
     )
     await workspace.wait_for(lambda w: all(answers(w, place) for place in asked), given.patience)
-    await quiet(workspace)
+    await quiet(workspace, given.quiet)
     counts = {place: len(answers(workspace, place)) for place in asked}
     sorry = sum("(reference " in text for place in asked for text in answers(workspace, place))
     return Outcome(counts, sorry, kills, workspace.slack.faults.refused, time.monotonic() - began)
@@ -129,14 +129,14 @@ def answers(workspace: LocalWorkspace, place: Place) -> list[str]:
     return [one["text"] for one in replies if not one["text"].startswith("(continued)")]
 
 
-async def quiet(workspace: LocalWorkspace) -> None:
-    """Wait until nothing has changed for some seconds, and nothing is left to deliver."""
+async def quiet(workspace: LocalWorkspace, seconds: float) -> None:
+    """Wait until nothing has changed for some seconds."""
     changed = asyncio.Event()
     workspace.state.watchers.append(lambda _change: changed.set())
     while True:
         changed.clear()
         try:
-            await asyncio.wait_for(changed.wait(), QUIET)
+            await asyncio.wait_for(changed.wait(), seconds)
         except TimeoutError:
             return
 
@@ -161,6 +161,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--over", type=float, default=180.0, help="seconds in which it all happens")
     parser.add_argument("--patience", type=float, default=600.0, help="seconds to wait for the last answer")
+    parser.add_argument("--quiet", type=float, default=QUIET, help="seconds without a change that end it")
     parser.add_argument("--seed", type=int, default=None, help="to repeat the random moments")
     parser.add_argument("--worker", type=lambda line: tuple(shlex.split(line)), default=WORKER)
     return parser.parse_args()
