@@ -69,6 +69,8 @@ class Encoder(nn.Module):
         self.register_buffer("form", form, persistent=False)
         self.form_embeddings = nn.Embedding(3, minilm.config.hidden_size)
         self.match_embeddings = nn.Embedding(2, minilm.config.hidden_size)
+        for added in (self.form_embeddings, self.match_embeddings):  # from nothing: they must not drown MiniLM's
+            nn.init.zeros_(added.weight)
 
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None, **_: object
