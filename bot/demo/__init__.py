@@ -1,4 +1,4 @@
-"""A Slack workspace on this machine: what the bot needs of Slack, with a page for people and a handle for tests."""
+"""A Slack workspace on this machine: what a bot needs of Slack, a page for people, a handle for tests."""
 
 from bot.demo.app import App, Command, Shortcut
 from bot.demo.errors import ApiError

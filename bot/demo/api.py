@@ -9,6 +9,7 @@ from aiohttp import web
 
 from bot.demo.errors import ApiError
 from bot.demo.methods import METHODS
+from bot.demo.methods.method import allow
 from bot.demo.workspace import Json
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Arguments(Json):
 
 
 async def arguments(request: web.Request) -> Json:
-    """Return a call's arguments from its query, its form or its JSON body; structured form fields are parsed."""
+    """Return a call's arguments from its query, form or JSON body; structured form fields are parsed."""
     given: dict[str, Any] = dict(request.query)
     if request.content_type == "application/json":
         try:
@@ -76,9 +77,7 @@ class WebApi:
             raise ApiError("unknown_method", req_method=name)
         method = METHODS[name]
         self._authorize(request, given.pop("token", None), app_level=method.app_level)
-        if not self.slack.app.may(method.scope):
-            provided = ",".join(sorted(self.slack.app.scopes or ()))
-            raise ApiError("missing_scope", needed=method.scope, provided=provided)
+        allow(self.slack, method.scope)
         return method.run(self.slack, given)
 
     def _authorize(self, request: web.Request, token: str | None, *, app_level: bool) -> None:

@@ -38,8 +38,8 @@ def _token(prefix: str) -> str:
 class App:
     """An installed app.
 
-    `scopes` and `events` are what its manifest asks for; None checks nothing, so that a bot without a manifest
-    receives every event and may call every method.
+    `scopes` and `events` are what its manifest asks for; None checks nothing, so that a bot without a
+    manifest receives every event and may call every method.
     """
 
     name: str = "Almanac"

@@ -19,8 +19,8 @@ NO_DOCUMENT = "No document named {} is indexed."
 def documents_routes(documents: Documents | None) -> list[web.RouteDef]:
     """Return the viewer's routes: `/documents/PATH#START-END` and `/documents?uri=URI#START-END`.
 
-    START and END are character offsets (code points) in the stored text; the fragment stays in the browser, which
-    marks the range and scrolls to it.
+    START and END are character offsets (code points) in the stored text; the fragment stays in the browser,
+    which marks the range and scrolls to it.
     """
 
     async def show(request: web.Request) -> web.Response:

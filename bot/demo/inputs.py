@@ -88,7 +88,7 @@ def elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
     for block in blocks:
         inside = block.get("elements", []) if block["type"] in {"actions", "context_actions"} else []
         for element in (*inside, block.get("accessory"), block.get("element")):
-            if element and "action_id" in element:
+            if element and element["type"] in FILL:
                 yield block, element
 
 
@@ -97,8 +97,8 @@ def state(element: Json, value: Any) -> Json:
 
     Args:
         element: The element as the app sent it.
-        value: Text for inputs; an option's value (or a list of them) for selects; an id (or a list) for people and
-            channels; `YYYY-MM-DD` for dates; the value of the button pressed for feedback buttons.
+        value: Text for inputs; an option's value (or a list of them) for selects; an id (or a list) for
+            people and channels; `YYYY-MM-DD` for dates; the value of the button pressed for feedback buttons.
     """
     return {"type": element["type"], **FILL[element["type"]](element, value)}
 

@@ -15,6 +15,8 @@ from bot.demo.errors import ApiError
 from bot.demo.socket_mode import NotAcknowledgedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bot.demo.verbs import LocalWorkspace
     from bot.demo.workspace import Change, Channel, Json
 
@@ -26,16 +28,17 @@ POLICY = (
 NOT_RESPONDING = "The app did not respond. Is it running?"
 
 VERBS = (
-    "say", "edit", "delete", "react", "move", "create_channel", "click", "click_view", "submit", "close", "command",
-    "shortcut", "open_home",
+    "say", "edit", "delete", "react", "move", "create_channel", "click", "click_view", "submit", "close",
+    "command", "shortcut", "open_home",
 )  # fmt: skip
 
 
 class Page:
     """Serves the page to people, each seeing what they may see."""
 
-    def __init__(self, workspace: LocalWorkspace) -> None:
+    def __init__(self, workspace: LocalWorkspace, starters: Sequence[str] = ()) -> None:
         self.workspace = workspace
+        self.starters = tuple(starters)
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """Return the routes of the page."""
@@ -136,6 +139,7 @@ class Page:
             "app": {"name": slack.app.name, "user_id": slack.app.user_id, "user_name": slack.app.user_name},
             "commands": [asdict(command) for command in slack.app.commands],
             "shortcuts": [asdict(shortcut) for shortcut in slack.app.shortcuts],
+            "starters": self.starters,
             "people": self.people(),
             "channels": [self._seen(channel, user) for channel in state.visible_to(user)],
             "views": slack.views.stacks.get(user, []),

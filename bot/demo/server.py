@@ -19,7 +19,7 @@ from bot.demo.store import Store
 from bot.demo.verbs import LocalWorkspace
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from pathlib import Path
 
 HOST = "127.0.0.1"
@@ -34,6 +34,7 @@ async def local_workspace(
     app: App | None = None,
     home: Path | None = None,
     documents: Documents | None = None,
+    starters: Sequence[str] = (),
     redelivery: Redelivery | None = None,
 ) -> AsyncIterator[LocalWorkspace]:
     """Serve a workspace on 127.0.0.1 while the block runs.
@@ -41,8 +42,9 @@ async def local_workspace(
     Args:
         port: Where to listen; 0 takes a free one.
         app: The app that is installed; by default one that may do everything, with fresh tokens.
-        home: A folder in which the conversation is kept, so that a restart finds it again; None keeps nothing.
+        home: A folder that keeps the conversation, so that a restart finds it again; None keeps nothing.
         documents: Returns a document's text by its path or URI, for the viewer; None shows no documents.
+        starters: Questions that an empty channel suggests.
         redelivery: When unacknowledged events come again.
 
     Raises:
@@ -53,9 +55,8 @@ async def local_workspace(
     async with contextlib.AsyncExitStack() as stack:
         if home is not None:
             stack.push_async_callback(Store(slack.workspace, home).open().close)
-        runner = web.AppRunner(
-            _application(workspace, documents), access_log=None, shutdown_timeout=SHUTDOWN_S
-        )
+        application = _application(Page(workspace, starters), documents)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         site = web.TCPSite(runner, HOST, port)
@@ -65,10 +66,10 @@ async def local_workspace(
         yield workspace
 
 
-def _application(workspace: LocalWorkspace, documents: Documents | None) -> web.Application:
-    slack = workspace.slack
+def _application(page: Page, documents: Documents | None) -> web.Application:
+    slack = page.workspace.slack
     application = web.Application(client_max_size=MAX_BODY, middlewares=[_local_only])
-    api, page, files = WebApi(slack), Page(workspace), Files(slack)
+    api, files = WebApi(slack), Files(slack)
     application.router.add_route("*", "/api/{method}", api.serve)
     application.router.add_get("/link/", slack.socket.connect)
     application.router.add_post("/response/{token}", responder(slack))

@@ -205,6 +205,10 @@ class SocketMode:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def settled(self) -> None:
+        """Wait until every event so far was acknowledged or given up."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
     async def close(self) -> None:
         """Close every connection and give up every delivery."""
         for task in tuple(self._tasks):

@@ -1,4 +1,4 @@
-"""What a person types, in the form in which Slack stores it: escaped, with mentions, channels and links marked."""
+"""What a person types, as Slack stores it: escaped, with mentions, channels and links marked."""
 
 from __future__ import annotations
 
@@ -22,21 +22,6 @@ def stored(workspace: Workspace, text: str) -> str:
     return "".join(part if index % 2 else _marked(workspace, part) for index, part in enumerate(parts))
 
 
-def editable(workspace: Workspace, text: str) -> str:
-    """Return stored text as a person would type it again."""
-
-    def name(match: re.Match[str]) -> str:
-        kind, key = match["kind"], match["key"]
-        if kind == "@" and key in workspace.people:
-            return "@" + workspace.people[key].name
-        if kind == "#" and key in workspace.channels:
-            return "#" + workspace.channels[key].name
-        return "@" + key if kind == "!" else key
-
-    plain = re.sub(r"<(?P<kind>[@#!]?)(?P<key>[^>|]+)(?:\|[^>]*)?>", name, text)
-    return plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-
-
 def _marked(workspace: Workspace, text: str) -> str:
     def mark(match: re.Match[str]) -> str:
         if match["link"]:
@@ -51,6 +36,6 @@ def _mention(workspace: Workspace, sign: str, name: str) -> str | None:
         if name in EVERYBODY:
             return f"<!{name}>"
         person = workspace.find_person(name)
-        return f"<@{person.id}>" if person else None
+        return f"<@{person.id}>" if person and person.name == name else None
     channel = workspace.find_channel(name)
-    return f"<#{channel.id}|{channel.name}>" if channel else None
+    return f"<#{channel.id}|{channel.name}>" if channel and channel.name == name else None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from bot.demo.blocks import blocks_problems, text_problems
+from bot.demo import inputs, rich_text
+from bot.demo.blocks import blocks_problems
 from bot.demo.errors import ApiError
+from bot.demo.rules import PLAIN, optional_text, short, text_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +28,11 @@ MAX_VIEW_BYTES = 250_000
 
 
 def with_ids(blocks: list[Json]) -> list[Json]:
-    """Return the blocks, each with a block_id."""
-    return [{"block_id": secrets.token_urlsafe(4), **block} for block in blocks]
+    """Return copies of the blocks, each with a block_id and each element with an action_id."""
+    complete = [{"block_id": secrets.token_urlsafe(4), **block} for block in copy.deepcopy(blocks)]
+    for _block, element in inputs.elements(complete):
+        element.setdefault("action_id", secrets.token_urlsafe(4))
+    return complete
 
 
 def message(body: Json, *, updating: bool = False) -> None:
@@ -44,7 +50,7 @@ def message(body: Json, *, updating: bool = False) -> None:
     if len(text) > (MAX_UPDATE_TEXT if updating else MAX_TEXT):
         raise ApiError("msg_too_long")
     _refuse("invalid_blocks", blocks_problems(blocks, "message", MAX_MESSAGE_BLOCKS))
-    if sum(len(block["text"]) for block in blocks if block["type"] == "markdown") >= MARKDOWN_BUDGET:
+    if sum(map(_formatted_letters, blocks)) >= MARKDOWN_BUDGET:
         raise ApiError("msg_blocks_too_long")
     _metadata(body.get("metadata"))
 
@@ -71,6 +77,12 @@ def markdown_text(text: Any) -> str:
     return text
 
 
+def _formatted_letters(block: Json) -> int:
+    if block["type"] == "rich_text":
+        return rich_text.letters(block)
+    return len(block["text"]) if block["type"] == "markdown" else 0
+
+
 def _refuse(code: str, problems: Iterator[str]) -> None:
     found = list(problems)
     if found:
@@ -89,13 +101,11 @@ def _metadata(metadata: Any) -> None:
 
 def _view_problems(body: Json) -> Iterator[str]:
     if body["type"] == "modal":
-        yield from text_problems(body.get("title"), "/view/title", 24, kinds=("plain_text",))
-        for name in ("submit", "close"):
-            if body.get(name) is not None:
-                yield from text_problems(body[name], f"/view/{name}", 24, kinds=("plain_text",))
+        yield from text_problems(body.get("title"), "/view/title", 24, kinds=PLAIN)
+        yield from optional_text(body, "submit", "/view", 24, kinds=PLAIN)
+        yield from optional_text(body, "close", "/view", 24, kinds=PLAIN)
     for name, limit in (("private_metadata", 3000), ("callback_id", 255), ("external_id", 255)):
-        if len(body.get(name) or "") > limit:
-            yield f"must be less than {limit + 1} characters [json-pointer:/view/{name}]"
+        yield from short(body, name, limit, "/view")
     yield from blocks_problems(body.get("blocks"), body["type"], MAX_VIEW_BLOCKS, "/view/blocks")
     inputs = [one for one in body.get("blocks") or [] if isinstance(one, dict) and one.get("type") == "input"]
     if body["type"] == "modal" and inputs and not body.get("submit"):

@@ -23,9 +23,9 @@ T = TypeVar("T")
 class LocalWorkspace:
     """A running workspace.
 
-    People and channels are named by id or by name (`maya`, `#general`; a user name as channel is that person's
-    direct conversation with the bot). A verb raises ApiError where Slack's own client would not allow it, and
-    NotAcknowledgedError where the app did not acknowledge an interaction in time.
+    People and channels are named by id or by name (`maya`, `#general`; a user name as channel is that
+    person's direct conversation with the bot). A verb raises ApiError where Slack itself would not allow
+    it, NotAcknowledgedError where the app did not acknowledge an interaction in time.
     """
 
     def __init__(self, slack: Slack) -> None:
@@ -223,7 +223,7 @@ class LocalWorkspace:
         home = self.state.homes.get(person)
         self.slack.events.deliver("app_home_opened", event | ({"view": home} if home else {}))
 
-    # -- look-ups -------------------------------------------------------------------------------------------------------
+    # -- look-ups --
 
     def _user(self, name: str) -> str:
         person = self.state.find_person(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+from bot.demo import validate
 from bot.demo.errors import ApiError
 from bot.demo.workspace import Change, Json, Workspace, new_id
 
@@ -76,14 +77,13 @@ class Views:
         raise ApiError("not_found")
 
     def _complete(self, view: Json) -> Json:
-        for block in view["blocks"]:
-            block.setdefault("block_id", secrets.token_urlsafe(4))
         given = {"private_metadata": "", "callback_id": "", "external_id": "", "submit": None, "close": None}
         return (
             given
             | view
             | {
                 "id": new_id("V"),
+                "blocks": validate.with_ids(view["blocks"]),
                 "team_id": self.workspace.team_id,
                 "app_id": self.app_id,
                 "bot_id": self.bot_id,

@@ -29,7 +29,7 @@ class Change:
 class Channel:
     """A conversation; `kind` is `channel`, `group` (private), `im` or `mpim`, as in Slack's events.
 
-    `messages` are Slack's own message objects by ts, oldest first; `ephemeral` ones are not part of the history.
+    `messages` are Slack's own message objects by ts, oldest first; `ephemeral` ones are not of the history.
     """
 
     id: str
@@ -108,7 +108,7 @@ class Workspace:
         return (channel for channel in self.channels.values() if user in channel.members)
 
     def find_channel(self, name: str) -> Channel | None:
-        """Return the channel with this id, or with this name (with or without `#`), or a person's DM by user id."""
+        """Return the channel with this id or name (with or without `#`), or a person's DM by user id."""
         if name in self.people and name != self.bot.id:
             return self.direct(name)
         by_name = (
@@ -152,13 +152,12 @@ class Workspace:
         """Remove a message; a parent with replies leaves a tombstone, as in Slack."""
         before = channel.messages[ts]
         tombstone = _tombstone(before) if before.get("reply_count") else None
+        gone = {"ts": ts, "previous": before, "tombstone": tombstone, "at": self.timestamp()}
         if tombstone:
             channel.messages[ts] = tombstone
         else:
             del channel.messages[ts]
-        self.tell(
-            Change("message_deleted", {"ts": ts, "previous": before, "tombstone": tombstone, "at": self.timestamp()}, channel.id)
-        )
+        self.tell(Change("message_deleted", gone, channel.id))
         parent = channel.messages.get(before.get("thread_ts", ""))
         if parent is not None and parent["ts"] != ts:
             self._count_replies(channel, parent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bot.demo.errors import ApiError
-from bot.demo.methods.method import Method, channel_of, message_of, page
+from bot.demo.methods.method import Method, channel_of, message_of, page, readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,11 +52,11 @@ def conversations_list(slack: Slack, given: Json) -> Json:
 
 
 def info(slack: Slack, given: Json) -> Json:
-    return {"channel": describe(slack, channel_of(slack, given["channel"], joined=False))}
+    return {"channel": describe(slack, readable(slack, given, "read"))}
 
 
 def members(slack: Slack, given: Json) -> Json:
-    rows, following = page(channel_of(slack, given["channel"], joined=False).members, given)
+    rows, following = page(readable(slack, given, "read").members, given)
     return {"members": rows, **following}
 
 
@@ -79,7 +79,7 @@ def _bare(row: Json, given: Json) -> Json:
 
 
 def history(slack: Slack, given: Json) -> Json:
-    channel = channel_of(slack, given["channel"])
+    channel = readable(slack, given, "history")
     broadcast = [row for row in channel.messages.values() if row.get("subtype") == "thread_broadcast"]
     rows = sorted((*channel.top_level(), *broadcast), key=lambda row: row["ts"], reverse=True)
     found, following = page([_bare(row, given) for row in rows if _between(given)(row)], given)
@@ -87,7 +87,7 @@ def history(slack: Slack, given: Json) -> Json:
 
 
 def replies(slack: Slack, given: Json) -> Json:
-    channel = channel_of(slack, given["channel"])
+    channel = readable(slack, given, "history")
     message = channel.messages.get(given["ts"])
     if message is None:
         raise ApiError("thread_not_found")
@@ -119,10 +119,10 @@ def mark_read(slack: Slack, given: Json) -> Json:
 
 METHODS = {
     "conversations.list": Method(conversations_list, "channels:read"),
-    "conversations.info": Method(info, "channels:read"),
-    "conversations.members": Method(members, "channels:read"),
-    "conversations.history": Method(history, "channels:history"),
-    "conversations.replies": Method(replies, "channels:history"),
+    "conversations.info": Method(info),
+    "conversations.members": Method(members),
+    "conversations.history": Method(history),
+    "conversations.replies": Method(replies),
     "conversations.open": Method(open_direct, "im:write"),
     "conversations.join": Method(join, "channels:join"),
     "conversations.mark": Method(mark_read, "channels:manage"),

@@ -41,6 +41,24 @@ def channel_of(slack: Slack, name: str, *, joined: bool = True) -> Channel:
     return channel
 
 
+def readable(slack: Slack, given: Json, right: str) -> Channel:
+    """Return the conversation, where the app has the scope for its kind, such as `im:history`.
+
+    Raises:
+        ApiError: `missing_scope`, or as `channel_of`.
+    """
+    channel = channel_of(slack, given["channel"], joined=right == "history")
+    kind = {"channel": "channels", "group": "groups"}.get(channel.kind, channel.kind)
+    allow(slack, f"{kind}:{right}")
+    return channel
+
+
+def allow(slack: Slack, scope: str | None) -> None:
+    """Raise ApiError `missing_scope` where the app was not granted a scope."""
+    if not slack.app.may(scope):
+        raise ApiError("missing_scope", needed=scope, provided=",".join(sorted(slack.app.scopes or ())))
+
+
 def message_of(channel: Channel, ts: str) -> Json:
     """Return a message of the history; an ephemeral one is not part of it."""
     if ts not in channel.messages:

@@ -10,7 +10,7 @@ import { channelTitle, isReply, sorted, state, statusOf } from "./state.js";
 import { statusLine } from "./message.js";
 import { markRead } from "./unread.js";
 
-const STARTERS = ["What can you answer questions about?", "Where do I find the on-call handbook?"];
+const STARTERS = ["What can you answer questions about?"];
 
 /** Build the pane of a channel; `draw()` brings it up to date. */
 export function channelPane(channel, { tab, openThread, go }) {
@@ -70,7 +70,7 @@ function header(channel, tab, go) {
 /** A fresh channel suggests a first question; the app's own prompts come first. */
 function drawWelcome(node, channel, shown, box) {
   const direct = channel.kind === "im";
-  const prompts = channel.prompts?.prompts ?? STARTERS.map((text) => ({ title: text, message: text }));
+  const prompts = channel.prompts?.prompts ?? (state.starters.length ? state.starters : STARTERS).map((text) => ({ title: text, message: text }));
   const fresh = !shown.some((one) => !one.is_ephemeral);
   const version = JSON.stringify([fresh, prompts, state.connected]);
   if (node.dataset.version === version) return;
@@ -80,7 +80,7 @@ function drawWelcome(node, channel, shown, box) {
     h("div", { class: "welcome-face" }, direct ? avatar(state.app.user_id, 56) : icon("hash")),
     h("h3", {}, direct ? `This is the start of your conversation with ${state.app.name}` : `Welcome to #${channel.name}`),
     h("p", {}, direct ? "Ask a question; the answer quotes your own documents." : `Mention @${state.app.user_name} with a question, and it is answered in a thread.`),
-    !state.connected && h("p", { class: "away" }, `${state.app.name} is not connected yet.`),
+    h("p", { class: "away", hidden: state.connected }, `${state.app.name} is not connected yet.`),
     h("div", { class: "prompts" }, channel.prompts?.title && h("strong", {}, channel.prompts.title),
       prompts.map((prompt) => h("button", { class: "prompt", onclick: () => box.fill(typed(prompt.message)) }, icon("bolt"), prompt.title))),
   ] : []));

@@ -1,7 +1,7 @@
 // What this person sees, kept current by the server's changes.
 
 export const state = {
-  me: null, team: {}, app: {}, people: new Map(), channels: new Map(), commands: [], shortcuts: [],
+  me: null, team: {}, app: {}, people: new Map(), channels: new Map(), commands: [], shortcuts: [], starters: [],
   views: [], home: null, statuses: new Map(), connected: false, online: false,
 };
 
