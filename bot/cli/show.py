@@ -62,7 +62,7 @@ def show_retrieved(retrieved: tuple[Retrieved, ...], lines: Lines) -> None:
     stages = list(dict.fromkeys(stage for passage in retrieved for stage in passage.scores))
     table = Table(show_lines=True, header_style="bold")
     table.add_column("#", justify="right")
-    table.add_column("Passage")
+    table.add_column("Passage", overflow="fold")
     for stage in stages:
         table.add_column(stage, justify="right", no_wrap=True)
     for passage in retrieved:
