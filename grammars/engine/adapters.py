@@ -1,0 +1,100 @@
+"""LoRA adapters of a local model: folders with a manifest, loaded and chosen while the model runs."""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from grammars.engine.errors import EngineError, UnknownAdapter
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+MANIFEST = "manifest.json"
+
+
+class AdapterError(EngineError):
+    """An adapter's folder cannot be used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What an adapter is: the model it belongs to, what it was trained on, when, and how well it does."""
+
+    base: str
+    data: str
+    trained: date
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """Read `manifest.json`: `{"base", "data", "date", "metrics"}`.
+
+        Raises:
+            AdapterError: there is none, or it lacks something.
+        """
+        try:
+            row = json.loads((folder / MANIFEST).read_text())
+            return cls(
+                row["base"], row["data"], date.fromisoformat(row["date"]), dict(row.get("metrics", {}))
+            )
+        except FileNotFoundError:
+            raise AdapterError(f"{folder} has no {MANIFEST}: it is not an adapter's folder.") from None
+        except (ValueError, TypeError, KeyError) as error:
+            raise AdapterError(f"{folder / MANIFEST} cannot be read ({error!r}): mend it.") from error
+
+
+class Adapters:
+    """The adapters of one model. Only the thread that runs the model may call it."""
+
+    def __init__(self, model: Any) -> None:
+        self._base = model
+        self._peft = model if hasattr(model, "peft_config") else None
+        self._own = model.active_adapter if self._peft else None
+        self.manifests: dict[str, Manifest] = {}
+
+    def load(self, name: str, folder: Path, *, base: str) -> Manifest:
+        """Load an adapter beside the others, or replace the one of that name.
+
+        Raises:
+            AdapterError: the folder is not an adapter of the model `base`.
+        """
+        manifest = Manifest.read(folder)
+        if manifest.base != base:
+            raise AdapterError(f"The adapter in {folder} is for {manifest.base!r}; the model is {base!r}.")
+        try:
+            self._load(name, folder)
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            raise AdapterError(f"The adapter in {folder} does not fit the model: {error}") from error
+        self.manifests[name] = manifest
+        return manifest
+
+    def _load(self, name: str, folder: Path) -> None:
+        if self._peft is None:
+            from peft import PeftModel
+
+            self._peft = PeftModel.from_pretrained(self._base, str(folder), adapter_name=name).eval()
+            return
+        if name in self._peft.peft_config:
+            self._peft.delete_adapter(name)
+        self._peft.load_adapter(str(folder), adapter_name=name)
+        self._peft.eval()
+
+    def active(self, name: str | None) -> AbstractContextManager[Any]:
+        """Return a context in which the model runs with an adapter; None is the model as it was loaded.
+
+        Raises:
+            UnknownAdapter: there is none of that name.
+        """
+        if name is not None and name not in self.manifests:
+            raise UnknownAdapter(name, tuple(self.manifests))
+        if self._peft is None:
+            return nullcontext()
+        if name is None and self._own is None:
+            return self._peft.disable_adapter()  # type: ignore[no-any-return]  # peft is untyped
+        self._peft.set_adapter(name or self._own)
+        return nullcontext()

@@ -1,0 +1,73 @@
+"""The choice of engine by its setting."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grammars.engine.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from grammars.engine.generator import Loaded
+    from grammars.engine.local import LocalEngine
+    from grammars.engine.protocol import Engine
+
+EMBEDDED = "embedded"
+_REMOTE = ("vllm", "openai")
+
+
+@asynccontextmanager
+async def open_engine(
+    spec: str, *, adapter: str | None = None, api_key: str | None = None, seconds: float = 120.0
+) -> AsyncIterator[Engine]:
+    """Open the model that `spec` names.
+
+    Args:
+        spec: `embedded`, a hub name or local path, `vllm:URL#MODEL` or `openai:URL#MODEL`.
+        adapter: the folder of an adapter to answer with; local models only.
+        api_key: a model server's.
+        seconds: a request takes at most this long.
+
+    Raises:
+        EngineError: there is no such model, or the adapter is not one of it.
+    """
+    kind, _, rest = spec.partition(":")
+    if kind in _REMOTE and "://" in rest:
+        from grammars.engine.remote import RemoteEngine
+
+        url, _, model = rest.partition("#")
+        if not model or adapter:
+            raise EngineError(
+                f"A model server is named as {kind}:URL#MODEL, and takes no adapter: got {spec!r}."
+            )
+        async with RemoteEngine(kind, url, model, api_key=api_key, seconds=seconds) as remote:
+            yield remote
+        return
+    async with _local(spec, seconds) as local:
+        if adapter:
+            name = Path(adapter).name
+            await local.load_adapter(name, Path(adapter))
+            local.use_adapter(name)
+        yield local
+
+
+def _local(spec: str, seconds: float) -> LocalEngine:
+    from grammars.engine.local import LocalEngine
+
+    if spec == EMBEDDED:
+        return LocalEngine(EMBEDDED, _embedded, extractive=True, seconds=seconds)
+    from grammars.engine.pretrained import load_pretrained
+
+    return LocalEngine(spec, lambda: load_pretrained(spec), seconds=seconds)
+
+
+def _embedded() -> Loaded:
+    from grammars.embedded.layout import render
+    from grammars.embedded.loading import load
+    from grammars.engine.generator import Loaded
+
+    model, tokenizer = load()
+    return Loaded(model, tokenizer, render)

@@ -1,0 +1,134 @@
+"""A model behind a server that speaks OpenAI's API: vLLM, or any compatible one, through outlines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit, urlunsplit
+
+import openai
+import outlines
+from outlines import exceptions
+from outlines.inputs import Chat
+from outlines.types import CFG, JsonSchema
+
+from grammars.answer.prompt import messages
+from grammars.engine.errors import EngineClosed, EngineError, EngineTimeout, RemoteError
+from grammars.engine.protocol import Generation
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from grammars.engine.protocol import Request
+
+CONNECT_SECONDS = 5.0
+_WORDS = {
+    exceptions.AuthenticationError: "it refused the API key: check ALMANAC_MODEL_KEY",
+    exceptions.PermissionDeniedError: "the API key may not use this model",
+    exceptions.NotFoundError: "it does not know the model or the address: check ALMANAC_MODEL",
+    exceptions.RateLimitError: "it is overloaded: try again in a moment",
+    exceptions.BadRequestError: "it refused the request",
+    exceptions.APIConnectionError: "it is not there, or it went away: check that it runs, or try again",
+}
+
+
+class RemoteEngine:
+    """A model server; use it inside `async with`, which keeps its connections.
+
+    No server is trusted to enforce the grammar: what it returns is checked.
+
+    Args:
+        kind: `vllm`, which is sent the grammar where it takes one, or `openai`, which is sent the schema.
+        url: the API's base, such as `http://localhost:8000/v1`.
+        model: the model's name there.
+        api_key: sent as a bearer token; never shown.
+        seconds: a request takes at most this long, each attempt.
+        retries: further attempts after a refused connection, an overload or a server error.
+    """
+
+    extractive = False
+    enforces_grammar = False
+
+    def __init__(
+        self,
+        kind: str,
+        url: str,
+        model: str,
+        *,
+        api_key: str | None = None,
+        seconds: float = 120.0,
+        retries: int = 2,
+    ) -> None:
+        self.name = f"{kind}:{_without_credentials(url)}#{model}"
+        self._takes_grammar = kind == "vllm"
+        self._seconds = seconds
+        self._client = openai.AsyncOpenAI(
+            base_url=url,
+            api_key=api_key or "none",
+            timeout=openai.Timeout(seconds, connect=CONNECT_SECONDS),
+            max_retries=retries,
+        )
+        adapt = outlines.from_vllm if kind == "vllm" else outlines.from_openai
+        self._model: Any = adapt(self._client, model)
+        self._opened = False
+
+    async def __aenter__(self) -> Self:
+        """Open the engine; the server is first asked at the first request."""
+        self._opened = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        self._opened = False
+        await self._client.close()
+
+    async def generate(self, request: Request) -> Generation:
+        """Ask the server; cancelling the task closes the connection.
+
+        Raises:
+            EngineError: RemoteError, which says what is wrong with the server, EngineTimeout or EngineClosed.
+        """
+        if not self._opened:
+            raise EngineClosed(self.name)
+        if request.adapter is not None:
+            raise EngineError(f"{self.name} takes no adapter: name the server's own model for it instead.")
+        try:
+            text = await self._ask(request)
+        except exceptions.APITimeoutError as error:
+            raise EngineTimeout(self._seconds) from error
+        except exceptions.OutlinesError as error:
+            raise RemoteError(f"The model server {self.name} failed: {_reason(error)}.") from error
+        return Generation(text, truncated=not text.rstrip().endswith("}"))
+
+    async def _ask(self, request: Request) -> str:
+        """Ask under the grammar; a server that refuses it is asked under the schema, from then on."""
+        if self._takes_grammar:
+            try:
+                return await self._send(request, CFG(request.grammar))
+            except exceptions.BadRequestError:
+                self._takes_grammar = False
+        return await self._send(request, JsonSchema(request.schema))
+
+    async def _send(self, request: Request, output_type: Any) -> str:
+        text: str | None = await self._model.generate(
+            Chat(messages(request.prompt)),
+            output_type,
+            max_tokens=request.max_tokens,
+            temperature=request.temperature,
+        )
+        return text or ""
+
+
+def _reason(error: Exception) -> str:
+    """Say what went wrong in words of our own: a server's may repeat the key."""
+    for kind, words in _WORDS.items():
+        if isinstance(error, kind):
+            return words
+    status = getattr(error, "status_code", None)
+    return f"it answered with status {status}" if status else "its reply made no sense"
+
+
+def _without_credentials(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
