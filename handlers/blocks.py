@@ -108,9 +108,9 @@ def _citation(citation: Citation) -> Iterator[Piece]:
     name = label(citation.title, citation.heading)
     head = section(text(f"[{citation.marker}] ", bold=True), link(citation.link, name))
     first, *rest = split(citation.quote, PIECE) or ["…"]
-    yield Piece(rich_text(head, quote(first)), f"[{citation.marker}] {name}\n> {first}")
+    yield Piece(rich_text(head, *quote(first)), f"[{citation.marker}] {name}\n> {first}")
     for part in rest:
-        yield Piece(rich_text(quote(part)), f"> {part}")
+        yield Piece(rich_text(*quote(part)), f"> {part}")
 
 
 def _only_quotes(answer: Answer) -> bool:

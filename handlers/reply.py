@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from knowledge.conversations import Question
 
 APOLOGISE_AT = 2  # the attempt (from 0) at which a failing answer becomes an apology
-SKIP_AT = 8  # the attempt at which a question is not tried any more: it may be what kills its workers
+SKIP_AT = 12  # the attempt at which a question is not tried any more: it may be what kills its workers
 
 log = logging.getLogger(__name__)
 

@@ -64,7 +64,7 @@ def _blocks(answer: Answer | None) -> Iterator[Block]:
 def _passage(passage: Retrieved) -> Iterator[Block]:
     place = link(passage.link, label(passage.title, passage.heading))
     head = section(text(f"{passage.rank}. ", bold=True), place)
-    yield rich_text(head, quote(clip(passage.text, LONGEST_PASSAGE)))
-    scores = " · ".join(f"{stage} {score:.3g}" for stage, score in passage.scores.items())
+    yield rich_text(head, *quote(clip(passage.text, LONGEST_PASSAGE)))
+    scores = " · ".join(f"{stage} {score:.3g}" for stage, score in sorted(passage.scores.items()))
     shown = f"{scores} · from {passage.source}" if scores else f"from {passage.source}"
     yield {"type": "context", "elements": [{"type": "plain_text", "text": clip(shown, 300), "emoji": False}]}

@@ -12,9 +12,15 @@ Block: TypeAlias = dict[str, Any]
 
 LONGEST_LINK = 3_000  # characters, as for a button's url
 
-_CODE = re.compile(r"`([^`\n]+)`")
-_WRAP = re.compile(r"(?<=[^\s])[ \t]*\n[ \t]*(?=[^\s\-*+•|>#\d])")
-_TABLE = re.compile(r"^\s*\|.*\|\s*$", re.MULTILINE)
+_STYLED = re.compile(
+    r"`(?P<code>[^`\n]+)`|\*\*(?P<bold>[^*\n]+)\*\*|^#{1,6} +(?P<heading>[^\n]+)$", re.MULTILINE
+)
+_GOES_ON = re.compile(r"\s*[^\s\-*+•|>#\d]")
+_FIXED = re.compile(
+    r"^[ \t]*(?P<fence>```|~~~)[^\n]*\n(?P<code>.*?)\n?(?:^[ \t]*(?P=fence)[ \t]*$|\Z)"
+    r"|(?P<table>(?:^[ \t]*\|[^\n]*\|[ \t]*(?:\n|\Z))+)",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 def rich_text(*elements: Block) -> Block:
@@ -46,21 +52,48 @@ def link(url: str | None, label: str, **style: bool) -> Block:
     return element | ({"style": style} if style else {})
 
 
-def quote(passage: str) -> Block:
-    """Return a quote: a table in fixed width, prose without its line wraps and with `code` as code."""
-    if _TABLE.search(passage):
-        return {"type": "rich_text_preformatted", "elements": [text(passage)]}
-    return {"type": "rich_text_quote", "elements": inline(_WRAP.sub(" ", passage))}
+def quote(passage: str) -> list[Block]:
+    """Return a quote as its document reads: code and tables in fixed width, prose without line wraps."""
+    shown: list[Block] = []
+    end = 0
+    for match in _FIXED.finditer(passage):
+        shown += _prose(passage[end : match.start()])
+        fixed = match.group("code") if match.group("fence") else match.group("table").rstrip()
+        shown.append({"type": "rich_text_preformatted", "elements": [text(fixed)]})
+        end = match.end()
+    shown += _prose(passage[end:])
+    return shown or [_quoted(text(passage))]
+
+
+def _prose(content: str) -> list[Block]:
+    return [_quoted(*inline(_unwrapped(content.strip())))] if content.strip() else []
+
+
+def _unwrapped(content: str) -> str:
+    """Join wrapped lines; headings, list items and empty lines stay apart."""
+    lines: list[str] = []
+    for line in content.split("\n"):
+        before = lines[-1].strip() if lines else ""
+        if before and not before.startswith("#") and _GOES_ON.match(line):
+            lines[-1] = f"{lines[-1].rstrip()} {line.strip()}"
+        else:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def _quoted(*runs: Block) -> Block:
+    return {"type": "rich_text_quote", "elements": list(runs)}
 
 
 def inline(content: str) -> list[Block]:
-    """Return text as runs, what stands between backticks as code."""
+    """Return text as runs: Markdown's code, bold words and headings are styled, all else stays as it is."""
     runs: list[Block] = []
     end = 0
-    for match in _CODE.finditer(content):
+    for match in _STYLED.finditer(content):
         if match.start() > end:
             runs.append(text(content[end : match.start()]))
-        runs.append(text(match.group(1), code=True))
+        style = "code" if match.lastgroup == "code" else "bold"
+        runs.append(text(match.group(match.lastgroup or 0), **{style: True}))
         end = match.end()
     return runs + ([text(content[end:])] if end < len(content) or not runs else [])
 

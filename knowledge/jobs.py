@@ -29,6 +29,8 @@ SETTLE_QUESTION = "settle_question"
 
 HEARTBEAT = 1.0  # seconds between a worker's signs of life
 DEAD_AFTER = 6.0  # seconds without one; a kill delays the answer by this much
+FORGOTTEN_AFTER = 60.0  # seconds without one; a worker that was only slow must still be known
+BUSY_WAIT = 5  # seconds, where another worker is still at the question
 PATIENCE = 10.0  # seconds that a stopping worker gives its jobs; what is not done by then is taken up again
 LONGEST_WAIT = 60  # seconds between two attempts
 LAST_ATTEMPT = 60  # about an hour of trying
@@ -50,9 +52,8 @@ class Backoff(BaseRetryStrategy):
         if job.attempts >= LAST_ATTEMPT:
             return None
         busy = isinstance(exception, QuestionBusyError)
-        return RetryDecision(
-            retry_in={"seconds": 1 if busy else min(LONGEST_WAIT, 2 ** min(job.attempts, 6))}
-        )
+        wait = BUSY_WAIT if busy else min(LONGEST_WAIT, 2 ** min(job.attempts, 6))
+        return RetryDecision(retry_in={"seconds": wait})
 
 
 @asynccontextmanager
@@ -93,7 +94,7 @@ async def work(jobs: App, settle: Settle, *, concurrency: int) -> None:
             concurrency=concurrency,
             delete_jobs="successful",
             update_heartbeat_interval=HEARTBEAT,
-            stalled_worker_timeout=DEAD_AFTER,
+            stalled_worker_timeout=FORGOTTEN_AFTER,
             fetch_job_polling_interval=HEARTBEAT,
             shutdown_graceful_timeout=PATIENCE,
             install_signal_handlers=False,
@@ -130,5 +131,5 @@ async def revive_stalled(jobs: App) -> int:
     for job in stalled:
         log.info("Job %s lost its worker; it is taken up again.", job.id)
         await manager.retry_job(job, retry_at=datetime.now(UTC))
-    await manager.prune_stalled_workers(DEAD_AFTER)
+    await manager.prune_stalled_workers(FORGOTTEN_AFTER)
     return len(stalled)

@@ -221,12 +221,19 @@ def test_a_title_is_not_said_twice() -> None:
 
 
 def test_quotes_lose_their_wraps_keep_their_code_and_tables_their_columns() -> None:
-    assert quote("a line\nthat goes on with `ls *.log`")["elements"] == [
+    (prose,) = quote("a line\nthat goes on with `ls *.log`")
+    assert prose["elements"] == [
         {"type": "text", "text": "a line that goes on with "},
         {"type": "text", "text": "ls *.log", "style": {"code": True}},
     ]
-    assert quote("| a | b |\n| 1 | 2 |")["type"] == "rich_text_preformatted"
-    assert quote("steps:\n- one\n- two")["elements"] == [{"type": "text", "text": "steps:\n- one\n- two"}]
+    assert quote("steps:\n- one\n- two")[0]["elements"] == [{"type": "text", "text": "steps:\n- one\n- two"}]
+    mixed = quote("## Roll back\nRun:\n\n```shell\nls *\n```\n\n| a | b |\n|---|---|\nThen **wait**.")
+    assert [(one["type"], [run["text"] for run in one["elements"]]) for one in mixed] == [
+        ("rich_text_quote", ["Roll back", "\nRun:"]),
+        ("rich_text_preformatted", ["ls *"]),
+        ("rich_text_preformatted", ["| a | b |\n|---|---|"]),
+        ("rich_text_quote", ["Then ", "wait", "."]),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import pytest
 from procrastinate.jobs import Status
 
 from knowledge import jobs as job_queue
-from knowledge.conversations import QuestionBusyError
 from knowledge.jobs import Deferrer, open_jobs, revive_stalled, work
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ async def test_jobs_of_a_thread_run_in_order_and_a_failed_one_is_tried_again(poo
     async def settle(question_id: int, *, attempt: int) -> None:
         ran.append((question_id, attempt))
         if question_id == 1 and attempt == 0:
-            raise QuestionBusyError
+            raise ConnectionError
         if question_id == 2:
             done.set()
 
