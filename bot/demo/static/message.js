@@ -54,12 +54,19 @@ function author(message) {
 }
 
 function content(channel, message) {
-  const caret = message.streaming && h("span", { class: "caret", "aria-label": "writing" });
   const nodes = message.blocks?.length
     ? renderBlocks(message.blocks, holder(channel, message))
     : [h("div", { class: "text" }, mrkdwn(message.text ?? ""))];
   const edited = message.edited && !message.bot_id && h("small", { class: "edited" }, " (edited)");
-  return [nodes, caret, edited];
+  if (message.streaming) lastLine(nodes)?.append(h("span", { class: "caret", "aria-label": "writing" }));
+  return [nodes, edited];
+}
+
+/** Return the element in which the last words of a message stand. */
+function lastLine(nodes) {
+  let node = nodes.at(-1);
+  while (node?.lastElementChild && /^(DIV|P|UL|OL|LI|BLOCKQUOTE)$/.test(node.lastElementChild.tagName)) node = node.lastElementChild;
+  return node;
 }
 
 function files(message) {
