@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import shlex
 import statistics
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faults import CHANNELS, PEOPLE, Place, answers
-from processes import SERVE, WORKER, processes
+from processes import SERVE, WORKER, command_line, processes
 
 from bot.demo import local_workspace
 
@@ -88,7 +87,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--mentions", type=int, default=200)
     parser.add_argument("--patience", type=float, default=1_200.0, help="seconds to wait for the last answer")
-    parser.add_argument("--worker", type=lambda line: tuple(shlex.split(line)), default=WORKER)
+    parser.add_argument("--worker", type=command_line, default=WORKER)
     return parser.parse_args()
 
 

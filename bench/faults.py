@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
-import shlex
 import sys
 import tempfile
 import time
@@ -22,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from processes import SERVE, WORKER, processes
+from processes import SERVE, WORKER, command_line, processes
 
 from bot.demo import Redelivery, local_workspace
 
@@ -163,7 +162,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--patience", type=float, default=600.0, help="seconds to wait for the last answer")
     parser.add_argument("--quiet", type=float, default=QUIET, help="seconds without a change that end it")
     parser.add_argument("--seed", type=int, default=None, help="to repeat the random moments")
-    parser.add_argument("--worker", type=lambda line: tuple(shlex.split(line)), default=WORKER)
+    parser.add_argument("--worker", type=command_line, default=WORKER)
     return parser.parse_args()
 
 

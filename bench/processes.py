@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shlex
 import signal
 import sys
 from dataclasses import dataclass, field
@@ -33,7 +34,12 @@ class Processes:
         """Start a process, in a session of its own so that nothing else is hit when it is killed."""
         with (self.logs / f"{name}.log").open("ab") as log:
             self.running[name] = await asyncio.create_subprocess_exec(
-                *command, env=self.environment, stdout=log, stderr=log, start_new_session=True
+                *command,
+                env=self.environment,
+                cwd=self.logs,  # no .env of ours
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     async def stop(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
@@ -55,22 +61,28 @@ class Processes:
         Raises:
             RuntimeError: it failed.
         """
-        process = await asyncio.create_subprocess_exec(*ALMANAC, *arguments, env=self.environment)
+        process = await asyncio.create_subprocess_exec(
+            *ALMANAC, *arguments, env=self.environment, cwd=self.logs
+        )
         if await process.wait():
             raise RuntimeError(f"almanac {' '.join(arguments)} failed with {process.returncode}.")
 
 
 def environment(workspace: LocalWorkspace, home: Path) -> dict[str, str]:
-    """Return the settings that connect the processes to a workspace, and nothing else of ours."""
-    inherited = {
-        key: value for key, value in os.environ.items() if not key.startswith(("SLACK_", "ALMANAC_"))
-    }
+    """Return the settings that connect the processes to a workspace; ALMANAC_MODEL and the like stay."""
+    ours = ("SLACK_", "DATABASE_URL")
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
     return inherited | {
         "ALMANAC_HOME": str(home),
         "SLACK_API_URL": workspace.api_url,
         "SLACK_BOT_TOKEN": workspace.bot_token,
         "SLACK_APP_TOKEN": workspace.app_token,
     }
+
+
+def command_line(line: str) -> tuple[str, ...]:
+    """Return the words of a command, files by their absolute paths."""
+    return tuple(str(Path(word).absolute()) if Path(word).exists() else word for word in shlex.split(line))
 
 
 @contextlib.asynccontextmanager

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from knowledge.conversations import Surface
 
+SLACKBOT = "USLACKBOT"
 # What a person says; every other subtype is a note of Slack's about the channel.
 SPOKEN = (None, "file_share", "thread_broadcast", "me_message")
 
@@ -44,7 +45,8 @@ def edited_at(message: dict[str, Any]) -> Decimal:
 
 def by_person(event: dict[str, Any]) -> bool:
     """Whether a person said it, and not a bot, a workflow or Slack itself."""
-    return bool(event.get("user")) and not event.get("bot_id") and event.get("subtype") in SPOKEN
+    spoken = event.get("subtype") in SPOKEN and not event.get("bot_id")
+    return spoken and event.get("user") not in {None, "", SLACKBOT}
 
 
 def mentions(event: dict[str, Any], user: str | None) -> bool:
