@@ -90,6 +90,15 @@ async def test_a_restart_finds_the_conversation_again(tmp_path: Path) -> None:
         assert await workspace.say("maya", "#ops", "and this") > ts
 
 
+@pytest.mark.parametrize("content", ["{half", "[]", '{"channels": [{"id": "C1"}]}'])
+async def test_a_file_that_makes_no_sense_is_set_aside(tmp_path: Path, content: str) -> None:
+    (tmp_path / "workspace.json").write_text(content)
+    async with local_workspace(home=tmp_path) as workspace:
+        await workspace.say("maya", "#ops", "we go on")
+    assert (tmp_path / "workspace.unreadable").read_text() == content
+    assert "we go on" in (tmp_path / "workspace.json").read_text()
+
+
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.demo.workspace import Change, Workspace
+
+log = logging.getLogger(__name__)
 
 FILE = "workspace.json"
 QUIET_S = 0.5
@@ -25,10 +28,14 @@ class Store:
         self._timer: asyncio.TimerHandle | None = None
 
     def open(self) -> Store:
-        """Take over what the file holds, and watch for changes."""
+        """Take over what the file holds, and watch for changes; a file that makes no sense is set aside."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.exists():
-            self.workspace.restore(json.loads(self.path.read_text("utf-8")))
+            try:
+                self.workspace.restore(json.loads(self.path.read_text("utf-8")))
+            except (ValueError, TypeError, KeyError) as error:
+                aside = self.path.replace(self.path.with_suffix(".unreadable"))
+                log.warning("The conversation could not be read (%s): it is kept as %s.", error, aside)
         self.workspace.watchers.append(self._soon)
         return self
 

@@ -231,6 +231,8 @@ class Workspace:
 
     def restore(self, saved: Json) -> None:
         """Take over what `as_json` returned."""
-        for row in saved["channels"]:
-            self.channels[row["id"]] = Channel(**row)
+        channels = [Channel(**row) for row in saved["channels"]]
+        for message in (message for channel in channels for message in channel.messages.values()):
+            message.pop("streaming", None)  # a stream does not outlive the server
         self.files, self.homes, self.prompts = saved["files"], saved["homes"], saved["prompts"]
+        self.channels |= {channel.id: channel for channel in channels}
