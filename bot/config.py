@@ -38,7 +38,7 @@ class Settings(BaseSettings):
         "embedded",
         description="What answers: `embedded`, a hub name or path, `openai:URL#MODEL` or `vllm:URL#MODEL`.",
     )
-    almanac_adapter: str | None = Field(None, description="A LoRA adapter: a folder or a hub name.")
+    almanac_adapter: str | None = Field(None, description="The folder of a LoRA adapter.")
     almanac_embedder: str = Field(
         "embedded", description="What embeds: `embedded`, a hub name or path, or `openai:URL#MODEL`."
     )

@@ -38,7 +38,7 @@ def demo(
     ] = None,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
 ) -> None:
-    """Ask a folder of documents, in a workspace that looks and feels like Slack.
+    """Ask a folder of documents, in a local workspace like Slack.
 
     Everything runs on this machine and keeps its state under ALMANAC_HOME/demo, apart from the
     real index: the embedded database, the workspace, the bot and its worker.

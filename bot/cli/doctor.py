@@ -15,9 +15,10 @@ MARKS = {True: ("ok", "green"), False: ("broken", "red"), None: ("not set", "yel
 def doctor(
     *, json: Annotated[bool, typer.Option("--json", help="Print the findings as one line of JSON.")] = False
 ) -> None:
-    """Check settings, database, extension, schema, index, embedder, model and Slack.
+    """Find what is broken, and how to mend it.
 
-    Each finding that is broken says how to mend it, and makes it exit with 1.
+    Looks at settings, database, extension, schema, index, embedder, model and Slack. Anything broken
+    makes it exit with 1.
     """
     run(_doctor(as_json=json))
 

@@ -31,10 +31,10 @@ def reindex(
     full: Annotated[bool, typer.Option("--full", help="Read and replace every document.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the counts as one line of JSON.")] = False,
 ) -> None:
-    """Bring the index up to date: what changed is read again, what is gone disappears.
+    """Bring the index up to date with what changed.
 
-    A document that cannot be read is named with the reason, and the rest goes on. Where a source
-    cannot be read at all, it exits with 1.
+    What is unchanged costs nothing, and what is gone disappears. A document that cannot be read is
+    named with the reason, and the rest goes on. Where a source cannot be read at all, it exits with 1.
     """
     run(_reindex(names or None, full=full, as_json=json))
 

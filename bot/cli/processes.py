@@ -36,10 +36,10 @@ def serve(
     host: Annotated[str, typer.Option(help="Where the HTTP listener binds.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Its port; 0 takes a free one.")] = 8080,
 ) -> None:
-    """Hear Slack and record what there is to do; answering is the worker's.
+    """Hear Slack, and record what there is to do.
 
-    Over Socket Mode where SLACK_APP_TOKEN is set, and over HTTP at /slack/events where
-    SLACK_SIGNING_SECRET is. /healthz and /metrics are always there.
+    The worker answers. Slack is heard over Socket Mode where SLACK_APP_TOKEN is set, and over HTTP
+    at /slack/events where SLACK_SIGNING_SECRET is. /healthz and /metrics are always there.
     """
     log_to_stderr()
     run(_serve(host, port), terminated=0)

@@ -33,7 +33,7 @@ def search(
     batch: Annotated[Path | None, typer.Option(help='Queries: JSON Lines of {"id", "question"}.')] = None,
     out: Annotated[Path | None, typer.Option(help="Where a batch's results go; those there stay.")] = None,
 ) -> None:
-    """Show what would be retrieved for a question, with each stage's score."""
+    """Show what would be retrieved, with each stage's score."""
     rows = one_of(query, batch, out)
     run(_batch(rows, k) if rows else _one(query or "", k, as_json=json))
 

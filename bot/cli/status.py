@@ -23,7 +23,7 @@ NEVER = "never"
 def status(
     *, json: Annotated[bool, typer.Option("--json", help="Print it as one line of JSON.")] = False
 ) -> None:
-    """Show each source: what it holds, what its last run did, and what could not be read.
+    """Show what each source holds, and what could not be read.
 
     Of the last run, seen = indexed + unchanged + failed; removed stands beside.
     """
