@@ -41,17 +41,30 @@ async def answer(
     max_quotes: int = 3,
     max_tokens: int = 512,
     adapter: str | None = None,
+    audience: Sequence[str] | None = None,
 ) -> Answer:
     """Answer from the `k` best passages, with verbatim quotes, or say that they do not state the answer.
 
+    Args:
+        pool: of the database, where the trace is kept too.
+        embedder: the one that the index was built with.
+        engine: the model that answers.
+        question: as it was asked; cleaned and, where it is too long, cut with a note.
+        history: what was said before it, oldest first.
+        k: passages that the model reads.
+        max_quotes: citations at most.
+        max_tokens: the model's budget.
+        adapter: the engine's adapter to answer with; None is its current one.
+        audience: who will read the answer, as for `search`.
+
     Raises:
-        grammars.engine.errors.EngineError: the model could not answer; the trace says so too.
-        knowledge.embed.EmbeddingError: the question could not be embedded.
+        EngineError: the model could not answer; the trace says so too.
+        EmbeddingError, GenerationError: the question could not be searched for.
     """
     asked, note = read_question(question)
     trace = Trace(str(uuid.uuid4()), asked, search_query(asked, history), tuple(history))
     timed, clock = _TimedEmbedder(embedder), _Clock()
-    retrieved = tuple(await search(pool, timed, trace.query, k=k)) if asked else ()
+    retrieved = tuple(await search(pool, timed, trace.query, k=k, audience=audience)) if asked else ()
     clock.lap("search", without=timed.ms)
     passages = [PassageText(passage.title, passage.heading, passage.text) for passage in retrieved]
     limits = {"max_quotes": max_quotes, "max_tokens": max_tokens}

@@ -36,13 +36,13 @@ async def open_engine(
     """
     kind, _, rest = spec.partition(":")
     if kind in _REMOTE and "://" in rest:
-        from grammars.engine.remote import RemoteEngine
-
         url, _, model = rest.partition("#")
         if not model or adapter:
             raise EngineError(
                 f"A model server is named as {kind}:URL#MODEL, and takes no adapter: got {spec!r}."
             )
+        from grammars.engine.remote import RemoteEngine
+
         async with RemoteEngine(kind, url, model, api_key=api_key, seconds=seconds) as remote:
             yield remote
         return
