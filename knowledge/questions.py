@@ -15,12 +15,11 @@ CUT = f"The question was long; I read its first {LONGEST} characters."
 
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _REFERRING = re.compile(
-    r"\b(?:it|its|that|this|those|these|they|them|their|he|she|him|her|there|then|one|ones|same|instead|else)\b"
-    r"|^(?:and|but|or|so|also|what about|how about|why|why not|how|when|where|who|since when)\b",
-    re.IGNORECASE,
+    r"\b(?:it|its|that|this|those|these|they|them|their|he|she|him|her|the same|instead)\b", re.IGNORECASE
 )
-_ALONE = 6  # words; a longer question stands by itself unless it begins by joining on
 _JOINING = re.compile(r"^(?:and|but|or|so|also|what about|how about)\b", re.IGNORECASE)
+_SHORT = 8  # words; what a longer question refers to, it mostly says itself
+_BARE = 3  # words; too few to stand alone: "Why?", "Since when?"
 
 
 def read_question(text: str) -> tuple[str, str | None]:
@@ -40,5 +39,6 @@ def search_query(question: str, history: Sequence[Turn]) -> str:
 
 
 def _refers(question: str) -> bool:
-    short = len(question.split()) <= _ALONE
-    return _JOINING.search(question) is not None or (short and _REFERRING.search(question) is not None)
+    words = len(question.split())
+    referring = words <= _SHORT and _REFERRING.search(question) is not None
+    return words <= _BARE or referring or _JOINING.search(question) is not None

@@ -100,12 +100,13 @@ def over(engine: LocalEngine) -> Callable[[dict[str, Any]], Any]:
 
 
 async def test_a_server_that_takes_the_grammar_is_sent_all_of_it() -> None:
-    async with tiny.engine(tiny.causal(1)) as local, serving(over(local)) as server:
-        async with open_engine(f"vllm:{server.url}#small", api_key=KEY) as engine:
-            drafts = [
-                await write_answer(engine, question, PASSAGES, max_tokens=400)
-                for question in ("Hm?", "x", "?")
-            ]
+    async with (
+        tiny.engine(tiny.causal(1)) as local,
+        serving(over(local)) as server,
+        open_engine(f"vllm:{server.url}#small", api_key=KEY) as engine,
+    ):
+        questions = ("Hm?", "x", "?")
+        drafts = [await write_answer(engine, question, PASSAGES, max_tokens=400) for question in questions]
 
     assert engine.name == f"vllm:{server.url}#small"
     assert any(draft.quotes for draft in drafts)
