@@ -1,1 +1,1 @@
-"""The small model that ships: MiniLM's weights from the installed package, our own decoder and LoRA adapter."""
+"""The small model that ships: MiniLM's installed weights, our own decoder and LoRA adapter."""

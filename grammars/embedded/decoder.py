@@ -1,9 +1,10 @@
-"""The decoder: two small pre-norm transformer layers that read the encoder's states, with key/value caches."""
+"""The decoder: small pre-norm transformer layers that read the encoder's states, with key/value caches."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -20,6 +21,23 @@ def sinusoids(positions: torch.Tensor, width: int) -> torch.Tensor:
     return torch.cat([angles.sin(), angles.cos()], -1)
 
 
+@dataclass(frozen=True)
+class View:
+    """What the tokens of a step may look at.
+
+    Attributes:
+        source: (B, N, H), the encoder's states.
+        source_mask: (B, 1, 1, N), true where a place may be seen.
+        own_mask: (B, 1, T, cached + T), true where an earlier token may be seen.
+        cache: keys and values of the tokens before; None where there are none.
+    """
+
+    source: torch.Tensor
+    source_mask: torch.Tensor
+    own_mask: torch.Tensor
+    cache: EncoderDecoderCache | None = None
+
+
 class Attention(nn.Module):
     """Multi-head attention over given keys and values; (B, T, H) in and out."""
 
@@ -33,7 +51,7 @@ class Attention(nn.Module):
 
     def split(self, states: torch.Tensor) -> torch.Tensor:
         """Return (B, T, H) as (B, heads, T, H / heads)."""
-        return states.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return states.view(*states.shape[:-1], self.heads, -1).transpose(1, 2)
 
     def keys_values(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the keys and values of the states, each (B, heads, T, H / heads)."""
@@ -44,7 +62,8 @@ class Attention(nn.Module):
     ) -> torch.Tensor:
         """Attend; `mask` (B, 1, T or 1, S) is true where a key may be seen."""
         mixed = F.scaled_dot_product_attention(self.split(self.query(states)), keys, values, attn_mask=mask)
-        return self.out(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]  # torch's Module is untyped
+        attended: torch.Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        return attended
 
 
 class DecoderLayer(nn.Module):
@@ -60,33 +79,28 @@ class DecoderLayer(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
 
-    def forward(
-        self,
-        states: torch.Tensor,
-        source: torch.Tensor,
-        own_mask: torch.Tensor,
-        source_mask: torch.Tensor,
-        cache: EncoderDecoderCache | None,
-    ) -> torch.Tensor:
+    def forward(self, states: torch.Tensor, view: View) -> torch.Tensor:
         """Return the next states (B, T, H)."""
         normed = self.norm_self(states)
         keys, values = self.attend_self.keys_values(normed)
-        if cache is not None:
-            keys, values = cache.self_attention_cache.update(keys, values, self.index)
-        states = states + self.dropout(self.attend_self(normed, keys, values, own_mask))
-        keys, values = self._source_keys_values(source, cache)
-        states = states + self.dropout(self.attend_cross(self.norm_cross(states), keys, values, source_mask))
-        return states + self.dropout(self.inner(self.norm_inner(states)))  # type: ignore[no-any-return]  # untyped
+        if view.cache is not None:
+            keys, values = view.cache.self_attention_cache.update(keys, values, self.index)
+        states = states + self.dropout(self.attend_self(normed, keys, values, view.own_mask))
+        keys, values = self._source_keys_values(view)
+        normed = self.norm_cross(states)
+        states = states + self.dropout(self.attend_cross(normed, keys, values, view.source_mask))
+        changed: torch.Tensor = states + self.dropout(self.inner(self.norm_inner(states)))
+        return changed
 
-    def _source_keys_values(
-        self, source: torch.Tensor, cache: EncoderDecoderCache | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def _source_keys_values(self, view: View) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the source's keys and values, computed once a prompt."""
+        cache = view.cache
         if cache is None:
-            return self.attend_cross.keys_values(source)
+            return self.attend_cross.keys_values(view.source)
         if not cache.is_updated.get(self.index):
-            cache.cross_attention_cache.update(*self.attend_cross.keys_values(source), self.index)
+            cache.cross_attention_cache.update(*self.attend_cross.keys_values(view.source), self.index)
             cache.is_updated[self.index] = True
-        layer = cache.cross_attention_cache.layers[self.index]
+        layer: Any = cache.cross_attention_cache.layers[self.index]
         return layer.keys, layer.values
 
 
@@ -99,17 +113,10 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList(DecoderLayer(i, width, heads, inner, dropout) for i in range(layers))
         self.embed_norm, self.norm = nn.LayerNorm(width), nn.LayerNorm(width)
 
-    def forward(
-        self,
-        embedded: torch.Tensor,
-        positions: torch.Tensor,
-        source: torch.Tensor,
-        own_mask: torch.Tensor,
-        source_mask: torch.Tensor,
-        cache: EncoderDecoderCache | None,
-    ) -> torch.Tensor:
+    def forward(self, embedded: torch.Tensor, positions: torch.Tensor, view: View) -> torch.Tensor:
         """Return states (B, T, H) for embedded tokens (B, T, H) at the given positions (B, T)."""
         states = self.embed_norm(embedded) + sinusoids(positions, self.width).to(embedded.dtype)
         for layer in self.layers:
-            states = layer(states, source, own_mask, source_mask, cache)
-        return self.norm(states)  # type: ignore[no-any-return]  # torch's Module is untyped
+            states = layer(states, view)
+        contextual: torch.Tensor = self.norm(states)
+        return contextual

@@ -2,26 +2,22 @@
 
     history ␟ question ␞ title ␟ passage ␞ title ␟ passage …
 
-Escaped, a passage reads exactly as it will stand inside the JSON string that quotes it, so that the pointer copies it
-token for token; and raw control characters cannot occur in it, so that no document can forge a separator.
+Escaped, a passage reads exactly as it will stand inside the JSON string that quotes it, so that the pointer
+copies it token for token; and raw control characters cannot occur in it, so that no document can forge a
+separator.
 """
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
+from grammars.answer.grammar import json_escape
 from grammars.embedded.tokenizer import PASSAGE, TEXT
 
 if TYPE_CHECKING:
     from grammars.engine.protocol import AnswerPrompt, PassageText, Turn
 
 _HISTORY_TURNS = 2  # the encoder reads some 96 tokens of question and history together
-
-
-def escape(text: str) -> str:
-    """Return the text as it stands between the quotation marks of a JSON string."""
-    return json.dumps(text, ensure_ascii=False)[1:-1].replace("\x7f", "\\u007f")
 
 
 def render(prompt: AnswerPrompt) -> str:
@@ -31,9 +27,9 @@ def render(prompt: AnswerPrompt) -> str:
 
 def _question(question: str, history: tuple[Turn, ...]) -> str:
     asked = [turn.text for turn in history if turn.speaker == "user"][-_HISTORY_TURNS:]
-    return escape(" ".join(asked)) + TEXT + escape(question)
+    return json_escape(" ".join(asked)) + TEXT + json_escape(question)
 
 
 def _passage(passage: PassageText) -> str:
-    title = " › ".join(part for part in (passage.title, passage.heading) if part)
-    return PASSAGE + escape(title) + TEXT + escape(passage.text)
+    title = " › ".join(part for part in (passage.title, passage.heading) if part)  # noqa: RUF001 - a heading path
+    return PASSAGE + json_escape(title) + TEXT + json_escape(passage.text)

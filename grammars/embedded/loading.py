@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from grammars.embedded.tokenizer import END, PAD, PASSAGE, START, build_tokenizer, build_vocabulary
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from grammars.embedded.model import Reader
 
 WEIGHTS = Path(__file__).parent / "weights"
-_SKELETON = '{"answerable":true,"citations":[{"quote":"","passage":2},{"quote":"","passage":1}],"answer":""}{"answerable":false}null'
+_SKELETON = (
+    '{"answerable":true,"citations":[{"quote":"","passage":2},{"quote":"","passage":1}],"answer":""}'
+    '{"answerable":false}null'
+)
 
 
 def minilm_folder() -> Path:
@@ -39,7 +42,9 @@ def build() -> tuple[Reader, PreTrainedTokenizerFast]:
     vocabulary = build_vocabulary(minilm_folder())
     tokenizer = build_tokenizer(vocabulary)
     skeleton = tokenizer(_SKELETON)["input_ids"]
-    own = sorted({*skeleton, *(i for token, i in vocabulary.ids.items() if len(token) == 1), vocabulary.ids[END]})
+    own = sorted(
+        {*skeleton, *(i for token, i in vocabulary.ids.items() if len(token) == 1), vocabulary.ids[END]}
+    )
     config = ReaderConfig(
         vocab_size=len(vocabulary.ids),
         separator_token_id=tokenizer(PASSAGE)["input_ids"][0],
@@ -65,7 +70,9 @@ def minilm() -> BertModel:
     config = BertConfig.from_pretrained(minilm_folder(), attention_probs_dropout_prob=0.0)
     model = BertModel(config, add_pooling_layer=False)
     weights = load_file(minilm_folder() / "model.safetensors")
-    model.load_state_dict({name: tensor for name, tensor in weights.items() if not name.startswith("pooler.")}, strict=False)
+    model.load_state_dict(
+        {name: tensor for name, tensor in weights.items() if not name.startswith("pooler.")}, strict=False
+    )
     return model
 
 
@@ -85,8 +92,10 @@ def load(weights: Path = WEIGHTS) -> tuple[Reader, PreTrainedTokenizerFast]:
         setattr(model.config, name, value)
     trained = {name: tensor.float() for name, tensor in load_file(weights / "decoder.safetensors").items()}
     missing, unexpected = model.load_state_dict(trained, strict=False)
-    stray = [name for name in missing if not name.startswith("encoder.minilm.")]
+    stray = [name for name in missing if not name.startswith(("encoder.minilm.", "encoder.glance.minilm."))]
     if stray or unexpected:
-        raise FileNotFoundError(f"The decoder in {weights} does not fit this version: {[*stray, *unexpected]}")
+        raise FileNotFoundError(
+            f"The decoder in {weights} does not fit this version: {[*stray, *unexpected]}"
+        )
     adapted = PeftModel.from_pretrained(model, str(weights / "adapter"), adapter_name="embedded")
-    return adapted.eval(), tokenizer
+    return cast("Reader", adapted.eval()), tokenizer  # it hands everything on to the Reader that it wraps

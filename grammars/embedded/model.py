@@ -1,9 +1,10 @@
 """The embedded model: MiniLM reads, a small decoder writes JSON and points at what it quotes.
 
-At each step the decoder scores two kinds of next token: places of the source (the pointer; only inside a JSON string)
-and a short list of tokens of its own (the JSON's, single bytes). A token's logit is the best of its scores. Under the
-answer grammar only quotes are pointed at and only JSON is written, so the model learns no language, only decisions:
-whether to answer, which sentence, where it ends, which words of it. (Vinyals et al. 2015, arXiv:1506.03134.)
+At each step the decoder scores two kinds of next token: places of the source (the pointer; only inside a JSON
+string) and a short list of tokens of its own (the JSON's, single bytes). A token's logit is the best of its
+scores. Under the answer grammar only quotes are pointed at and only JSON is written, so the model learns no
+language, only decisions: whether to answer, which sentence, where it ends, which words of it. (Vinyals et al.
+2015, arXiv:1506.03134.)
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 from transformers import DynamicCache, EncoderDecoderCache, GenerationMixin, PreTrainedConfig, PreTrainedModel
-from transformers.modeling_outputs import ModelOutput
+from transformers.utils.generic import ModelOutput
 
-from grammars.embedded.decoder import Decoder
+from grammars.embedded.decoder import Decoder, View
 from grammars.embedded.encoder import Encoder, Source
-from grammars.embedded.pointer import Followed, Trail, follow
+from grammars.embedded.pointer import Trail, follow
 
 if TYPE_CHECKING:
     from transformers import BertModel
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _NEVER = -1e4  # a logit that no mask will let through, finite so that a softmax over it stays defined
 
 
-class ReaderConfig(PreTrainedConfig):
+class ReaderConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]  # its __init_subclass__ is untyped
     """The sizes, and the calibration of the decision to answer: logit' = scale · logit + bias."""
 
     model_type = "almanac-reader"
@@ -82,10 +83,24 @@ class ReaderOutput(ModelOutput):
     encoder_last_hidden_state: torch.Tensor | None = None
 
 
-class Reader(PreTrainedModel, GenerationMixin):
-    """The whole model; `minilm` holds the installed weights, and the tables say what each token is made from."""
+@dataclass
+class _Copying:
+    """What a cache holds beside keys and values: the pointer's keys (B, N, H) and its trail."""
+
+    keys: torch.Tensor
+    trail: Trail
+
+
+class Reader(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call]  # as above
+    """The whole model, over `minilm` with the installed weights and the vocabulary made of its pieces.
+
+    The cache holds the trail of each row's copy, which transformers cannot reorder: greedy decoding and
+    sampling work, beam search does not.
+    """
 
     config_class = ReaderConfig
+    bare: torch.Tensor
+    own_ids: torch.Tensor
     base_model_prefix = "reader"
     main_input_name = "input_ids"
     _supports_cache_class = True
@@ -105,19 +120,22 @@ class Reader(PreTrainedModel, GenerationMixin):
             width, config.decoder_layers, config.decoder_heads, config.decoder_inner, config.dropout
         )
         self.point_query, self.point_key = nn.Linear(width, width), nn.Linear(width, width)
+        self.trust = nn.Linear(width, 1)  # how much the first glance counts at this step
+        nn.init.zeros_(self.trust.weight)
+        nn.init.ones_(self.trust.bias)
         self.reuse = nn.Linear(width, 1)  # how much a place already copied counts at this step
         self.own = nn.Linear(width, len(config.own_token_ids))
         self.register_buffer("bare", torch.tensor(vocabulary.bare), persistent=False)
         self.register_buffer("own_ids", torch.tensor(config.own_token_ids), persistent=False)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
 
-    def get_encoder(self, modality: str | None = None) -> nn.Module:
+    def get_encoder(self, modality: str | None = None) -> nn.Module:  # noqa: ARG002 - transformers' signature
         """Return the part that generation runs once a prompt."""
         return self.encoder
 
     def get_input_embeddings(self) -> nn.Module:
         """Return MiniLM's word pieces; tokens map to them through `encoder.piece`."""
-        return self.encoder.minilm.embeddings.word_embeddings  # type: ignore[no-any-return]  # untyped
+        return self.encoder.minilm.embeddings.word_embeddings
 
     def _init_weights(self, module: nn.Module) -> None:
         """Weights are loaded, or drawn by the training script."""
@@ -126,6 +144,7 @@ class Reader(PreTrainedModel, GenerationMixin):
         self,
         input_ids: torch.Tensor | None = None,
         attention_mask: torch.Tensor | None = None,
+        *,
         encoder_outputs: Source | None = None,
         decoder_input_ids: torch.Tensor | None = None,
         decoder_attention_mask: torch.Tensor | None = None,
@@ -150,10 +169,11 @@ class Reader(PreTrainedModel, GenerationMixin):
         assert decoder_input_ids is not None
         if past_key_values is None and use_cache:
             past_key_values = EncoderDecoderCache(DynamicCache(), DynamicCache())
-        pointed, own, inside = self.score(
-            source, decoder_input_ids, decoder_attention_mask, decoder_position_ids, past_key_values
+        mask, positions = _placed(
+            decoder_input_ids, decoder_attention_mask, decoder_position_ids, past_key_values
         )
-        own = self._calibrate(own, decoder_input_ids, past_key_values)
+        pointed, own, inside = self.score(source, decoder_input_ids, mask, positions, past_key_values)
+        own = self._calibrate(own, positions)
         logits = self._token_logits(source, pointed.masked_fill(~inside[..., None], _NEVER), own)
         return ReaderOutput(
             logits=logits,
@@ -169,101 +189,80 @@ class Reader(PreTrainedModel, GenerationMixin):
         positions: torch.Tensor | None = None,
         cache: EncoderDecoderCache | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return the places' scores (B, T, N), the own tokens' (B, T, O), and (B, T) whether inside a string."""
+        """Score what may be written after each token (B, T), before the calibration.
+
+        Args:
+            source: what the encoder returned.
+            tokens: (B, T), those not yet in the cache.
+            mask: (B, cached + T), 0 where a row has a hole; default: no holes.
+            positions: (B, T); default: the places in the mask.
+            cache: the earlier tokens; None where there are none.
+
+        Returns:
+            The places' scores (B, T, N), the own tokens' (B, T, O), and (B, T) whether inside a string.
+        """
+        assert source.source_ids is not None
+        assert source.source_mask is not None
+        assert source.glance is not None
+        mask, positions = _placed(tokens, mask, positions, cache)
         states = self._decode(source, tokens, mask, positions, cache)
-        return self._scores(source, tokens, mask, states, cache)
+        copying = self._copying(source, cache)
+        keys = copying.keys
+        fresh = (self.point_query(states) @ keys.transpose(1, 2)).float() * keys.shape[-1] ** -0.5
+        fresh = fresh + self.trust(states).float() * source.glance[:, None]
+        fresh = fresh.masked_fill(~source.source_mask[:, None].bool(), _NEVER)
+        real = mask[:, -tokens.shape[1] :].bool()
+        followed = follow(copying.trail, tokens, fresh, real=real, quote=self.config.quote_token_id)
+        pointed = fresh + followed.carry + followed.used * self.reuse(states).float()
+        return pointed, self.own(states).float(), followed.inside
 
     def _embed(self, tokens: torch.Tensor) -> torch.Tensor:
-        words = self.get_input_embeddings()(self.encoder.piece[tokens])
-        return words + self.encoder.form_embeddings(self.encoder.form[tokens])  # type: ignore[no-any-return]  # untyped
+        words: torch.Tensor = self.get_input_embeddings()(self.encoder.piece[tokens])
+        forms: torch.Tensor = self.encoder.form_embeddings(self.encoder.form[tokens])
+        return words + forms
 
     def _decode(
         self,
         source: Source,
         tokens: torch.Tensor,
-        mask: torch.Tensor | None,
-        positions: torch.Tensor | None,
+        mask: torch.Tensor,
+        positions: torch.Tensor,
         cache: EncoderDecoderCache | None,
     ) -> torch.Tensor:
-        past = cache.get_seq_length() if cache is not None else 0
-        count = tokens.shape[1]
-        mask = tokens.new_ones(len(tokens), past + count) if mask is None else mask
-        if positions is None:
-            positions = (mask.cumsum(1) - 1).clamp(min=0)[:, past:]
-        causal = torch.ones(count, past + count, dtype=torch.bool, device=tokens.device).tril(past)
-        # a hole sees itself alone, so that no row of the softmax is empty
-        itself = torch.eye(count, past + count, dtype=torch.bool, device=tokens.device).roll(past, 1)
-        own_mask = (causal & mask[:, None].bool()) | itself
         assert source.last_hidden_state is not None
         assert source.source_mask is not None
-        return self.decoder(  # type: ignore[no-any-return]  # torch's Module is untyped
-            self._embed(tokens),
-            positions,
-            source.last_hidden_state,
-            own_mask[:, None],
-            source.source_mask[:, None, None].bool(),
-            cache,
-        )
+        count, seen = tokens.shape[1], mask.shape[1]
+        causal = torch.ones(count, seen, dtype=torch.bool, device=tokens.device).tril(seen - count)
+        # a hole sees itself alone, so that no row of the softmax is empty
+        itself = torch.eye(count, seen, dtype=torch.bool, device=tokens.device).roll(seen - count, 1)
+        own_mask = (causal & mask[:, None].bool()) | itself
+        source_mask = source.source_mask[:, None, None].bool()
+        view = View(source.last_hidden_state, source_mask, own_mask[:, None], cache)
+        states: torch.Tensor = self.decoder(self._embed(tokens), positions, view)
+        return states
 
-    def _scores(
-        self,
-        source: Source,
-        tokens: torch.Tensor,
-        mask: torch.Tensor | None,
-        states: torch.Tensor,
-        cache: EncoderDecoderCache | None,
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        assert source.source_ids is not None
-        assert source.source_mask is not None
-        key = self._point_keys(source, cache)
-        fresh = (self.point_query(states) @ key.transpose(1, 2)).float() * key.shape[-1] ** -0.5
-        fresh = fresh.masked_fill(~source.source_mask[:, None].bool(), _NEVER)
-        real = (
-            torch.ones_like(tokens, dtype=torch.bool) if mask is None else mask[:, -tokens.shape[1] :].bool()
-        )
-        followed = self._follow(source.source_ids, tokens, fresh, real, cache)
-        pointed = fresh + followed.carry + followed.used * self.reuse(states).float()
-        return pointed, self.own(states).float(), followed.inside
-
-    def _point_keys(self, source: Source, cache: EncoderDecoderCache | None) -> torch.Tensor:
-        """Return the pointer's keys (B, N, H), computed once a prompt."""
-        keys = getattr(cache, "point_keys", None)
-        if keys is None:
-            keys = self.point_key(source.last_hidden_state)
+    def _copying(self, source: Source, cache: EncoderDecoderCache | None) -> _Copying:
+        """Return the pointer's keys and trail, begun once a prompt."""
+        copying: _Copying | None = getattr(cache, "copying", None)
+        if copying is None:
+            ids = source.source_ids
+            assert ids is not None
+            copying = _Copying(self.point_key(source.last_hidden_state), Trail.begin(ids, self.bare[ids]))
             if cache is not None:
-                cache.point_keys = keys
-        return keys  # type: ignore[no-any-return]  # an attribute on a foreign object
+                cache.copying = copying  # type: ignore[attr-defined]  # generation carries nothing else along
+        return copying
 
-    def _follow(
-        self,
-        source_ids: torch.Tensor,
-        tokens: torch.Tensor,
-        scores: torch.Tensor,
-        real: torch.Tensor,
-        cache: EncoderDecoderCache | None,
-    ) -> Followed:
-        trail = getattr(cache, "trail", None) or Trail.begin(source_ids)
-        bare_ids = self.bare[source_ids]
-        followed = follow(trail, source_ids, bare_ids, tokens, scores, real, self.config.quote_token_id)
-        if cache is not None:
-            cache.trail = trail
-        return followed
-
-    def _calibrate(
-        self, own: torch.Tensor, tokens: torch.Tensor, cache: EncoderDecoderCache | None
-    ) -> torch.Tensor:
+    def _calibrate(self, own: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """Apply the calibration to the decision to answer, which is taken at one known position."""
-        past = cache.get_seq_length() - tokens.shape[1] if cache is not None else 0
-        step = self.config.answer_position - past
-        if not 0 <= step < tokens.shape[1]:
+        deciding = positions == self.config.answer_position
+        if not deciding.any():
             return own
         true = int((self.own_ids == self.config.true_token_id).nonzero())
         false = int((self.own_ids == self.config.false_token_id).nonzero())
+        difference = own[..., true] - own[..., false]
+        calibrated = own[..., false] + self.config.answer_scale * difference + self.config.answer_bias
         own = own.clone()
-        difference = own[:, step, true] - own[:, step, false]
-        own[:, step, true] = (
-            own[:, step, false] + self.config.answer_scale * difference + self.config.answer_bias
-        )
+        own[..., true] = torch.where(deciding, calibrated, own[..., true])
         return own
 
     def _token_logits(self, source: Source, pointed: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
@@ -276,19 +275,29 @@ class Reader(PreTrainedModel, GenerationMixin):
         return logits
 
     def prepare_inputs_for_generation(
-        self,
-        input_ids: torch.Tensor,
-        past_key_values: EncoderDecoderCache | None = None,
-        encoder_outputs: Source | None = None,
-        attention_mask: torch.Tensor | None = None,
-        **_: Any,
+        self, input_ids: torch.Tensor, *_: Any, past_key_values: Any = None, **inputs: Any
     ) -> dict[str, Any]:
         """Return what `forward` needs for the next step of transformers' own generation."""
         past = past_key_values.get_seq_length() if past_key_values is not None else 0
         return {
-            "encoder_outputs": encoder_outputs,
-            "attention_mask": attention_mask,
+            "encoder_outputs": inputs.get("encoder_outputs"),
+            "attention_mask": inputs.get("attention_mask"),
             "decoder_input_ids": input_ids[:, past:],
             "past_key_values": past_key_values,
             "use_cache": True,
         }
+
+
+def _placed(
+    tokens: torch.Tensor,
+    mask: torch.Tensor | None,
+    positions: torch.Tensor | None,
+    cache: EncoderDecoderCache | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the mask (B, cached + T) and the positions (B, T) of tokens not yet in the cache."""
+    past = cache.get_seq_length() if cache is not None else 0
+    if mask is None:
+        mask = tokens.new_ones(len(tokens), past + tokens.shape[1])
+    if positions is None:
+        positions = (mask.cumsum(1) - 1).clamp(min=0)[:, past:]
+    return mask, positions

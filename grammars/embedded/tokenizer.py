@@ -1,17 +1,16 @@
 """A reversible, cased tokenizer over MiniLM's own word pieces.
 
-MiniLM's tokenizer lower-cases and drops white space, so text cannot be rebuilt from its tokens, and a model that must
-quote verbatim needs exactly that. This one is byte-level and loses nothing: its vocabulary holds MiniLM's pieces in the
-forms in which they occur (after a space or not, lower case, Capitalised, short ones in CAPITALS) and all 256 bytes, so
-that it cuts text where MiniLM does, and each entry knows the piece whose embedding stands for it. It is built from the
-installed weights' vocabulary at load; nothing of it is stored.
+MiniLM's tokenizer lower-cases and drops white space, so text cannot be rebuilt from its tokens, and a model
+that must quote verbatim needs exactly that. This one is byte-level and loses nothing: its vocabulary holds
+MiniLM's pieces in the forms in which they occur (after a space or not, lower case, Capitalised, short ones in
+CAPITALS) and all 256 bytes, so that it cuts text where MiniLM does, and each entry knows the piece whose
+embedding stands for it. It is built from the installed weights' vocabulary at load; nothing of it is stored.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tokenizers import Regex, Tokenizer, decoders, models
@@ -19,6 +18,7 @@ from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from transformers import PreTrainedTokenizerFast
 
@@ -28,10 +28,12 @@ PAD, START, END = "\x00pad\x00", "\x00start\x00", "\x00end\x00"
 
 _MINILM_PAD, _MINILM_UNK, _MINILM_SEP = 0, 100, 102
 _SHORT = 4  # pieces up to this length also occur in CAPITALS: units, acronyms
-# Words with the space before them, numbers, punctuation and white space, as in GPT-2's pre-tokenizer; and a JSON escape
-# stays whole.
+# Words with the space before them, numbers, punctuation and white space, as in GPT-2's pre-tokenizer; a JSON
+# escape and a separator stay whole. Runs are bounded: WordPiece's time grows with the cube of their length.
 _PRE_TOKEN = Regex(
-    r"\\(?:u[0-9a-fA-F]{4}|.)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}\\]+|\s+(?!\S)|\s+"
+    r"\\(?:u[0-9a-fA-F]{4}|.)|[\x1e\x1f]"
+    r"| ?\p{L}{1,64}| ?\p{N}{1,64}| ?[^\s\p{L}\p{N}\\\x1e\x1f]{1,64}"
+    r"|\s{1,64}(?!\S)|\s{1,64}"
 )
 _ESCAPES = {"\\n": ".", "\\t": "[SEP]", "\\r": "[SEP]", '\\"': '"', "\\\\": "\\"}
 
@@ -60,7 +62,9 @@ class Vocabulary:
 
 def _to_bytes(text: str) -> str:
     """Return the text in the printable byte alphabet of byte-level tokenizers."""
-    return "".join(piece for piece, _ in ByteLevel(add_prefix_space=False, use_regex=False).pre_tokenize_str(text))
+    return "".join(
+        piece for piece, _ in ByteLevel(add_prefix_space=False, use_regex=False).pre_tokenize_str(text)
+    )
 
 
 def _forms(word: str) -> Iterator[tuple[str, int]]:
@@ -111,13 +115,13 @@ def build_tokenizer(vocabulary: Vocabulary) -> PreTrainedTokenizerFast:
     from transformers import PreTrainedTokenizerFast
 
     model = models.WordPiece(
-        vocabulary.ids, unk_token=PAD, continuing_subword_prefix="", max_input_chars_per_word=10_000
+        vocabulary.ids, unk_token=PAD, continuing_subword_prefix="", max_input_chars_per_word=1_000
     )
     tokenizer = Tokenizer(model)
     tokenizer.pre_tokenizer = Sequence(
         [Split(_PRE_TOKEN, "isolated"), ByteLevel(add_prefix_space=False, use_regex=False)]
     )
     tokenizer.decoder = decoders.ByteLevel()
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # transformers leaves it untyped
         tokenizer_object=tokenizer, pad_token=PAD, bos_token=START, eos_token=END, padding_side="left"
     )

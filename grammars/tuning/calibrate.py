@@ -1,10 +1,12 @@
-"""Choose when to answer: python -m grammars.tuning.calibrate --data ../shared/data/qa --weights runs/reader
+"""Choose when to answer.
 
-The model's score for answering is turned into a probability by two numbers (Platt scaling: scale · score + bias),
-fitted on development questions among five passages each, with the evidence in them, with the answering sentences
-taken out (near misses), or with other passages alone; both classes weigh the same. The decision falls at one half. The
-figures printed are cross-fitted: each half of the questions is judged by numbers fitted on the other half. Writes
-`calibration.json` and `reliability.png` beside the weights.
+    python -m grammars.tuning.calibrate --data ../shared/data/qa --weights runs/reader
+
+The model's score for answering is turned into a probability by two numbers (Platt scaling: scale · score
++ bias), fitted on development questions among five passages each, with the evidence in them, with the
+answering sentences taken out (near misses), or with other passages alone; both classes weigh the same.
+The decision falls at one half. The figures printed are cross-fitted: each half of the questions is judged
+by numbers fitted on the other half. Writes `calibration.json` and `reliability.png` beside the weights.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import argparse
 import json
 import random
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from grammars.tuning.examples import Example
 
 PASSAGES = 5
+HALF = 0.5  # the probability above which a question is answered
 _PREFIX = '{"answerable":'
 _BATCH = 8
 
@@ -78,7 +82,8 @@ def development(pool: Pool) -> Iterator[Example]:
 @torch.inference_mode()
 def answer_scores(examples: list[Example], weights: Path) -> torch.Tensor:
     """Return for each example the score of `true` less that of `false` (n,)."""
-    model, tokenizer = load(weights)
+    loaded, tokenizer = load(weights)
+    model: Any = loaded  # torch's modules give their parts no types
     start = [model.config.decoder_start_token_id, *tokenizer(_PREFIX)["input_ids"]]
     own = model.own_ids.tolist()
     true, false = own.index(model.config.true_token_id), own.index(model.config.false_token_id)
@@ -108,7 +113,7 @@ def fit(scores: torch.Tensor, gold: torch.Tensor) -> tuple[float, float]:
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         return loss
 
-    optimizer.step(closure)  # type: ignore[arg-type]  # torch expects a float, and works with a tensor
+    optimizer.step(closure)  # type: ignore[no-untyped-call]  # as above
     return parameters[0].item(), parameters[1].item()
 
 
@@ -129,10 +134,8 @@ def report(examples: list[Example], probabilities: torch.Tensor, gold: torch.Ten
         chosen = torch.tensor([kind == "all" or e.answerable or e.kind == kind for e in examples])
         p, y = probabilities[chosen], gold[chosen]
         wins = (p[y][:, None] > p[~y][None]).float().mean()
-        balanced = ((p[y] > 0.5).float().mean() + (p[~y] <= 0.5).float().mean()) / 2  # noqa: PLR2004 - the decision
-        print(
-            f"{kind:12} n {len(p):4}  AUROC {wins:.3f}  balanced accuracy {balanced:.3f}  ECE {_ece(p, y):.3f}"
-        )
+        balanced = ((p[y] > HALF).float().mean() + (p[~y] <= HALF).float().mean()) / 2
+        print(f"{kind:12} n {len(p):4}  AUROC {wins:.3f}  balanced {balanced:.3f}  ECE {_ece(p, y):.3f}")
 
 
 def _ece(p: torch.Tensor, y: torch.Tensor, bins: int = 10) -> float:
@@ -159,7 +162,7 @@ def plot(p: torch.Tensor, y: torch.Tensor, path: Path) -> None:
     figure, axis = plt.subplots(figsize=(4.5, 4.5), layout="constrained")
     axis.plot([0, 1], [0, 1], color="0.7", lw=1)
     points = []
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         inside = (p >= low) & (p < high + 1e-9)
         if inside.sum() > 5:  # noqa: PLR2004 - fewer say nothing
             w = weights[inside]

@@ -1,14 +1,14 @@
 """Training examples: a question, passages, the sentences that answer it; and how more are made from few.
 
-Near misses are what abstention is learned from: the passage is about the right thing, but the sentence that answers
-is gone. They are made by taking that sentence out. Cloze questions (a sentence's own words, thinned, one phrase asked
-for) and other layouts (lists, hard-wrapped lines) are made from the same passages.
+Near misses are what abstention is learned from: the passage is about the right thing, but the sentence
+that answers is gone. They are made by taking that sentence out. Cloze questions (a sentence's own words,
+thinned, one phrase asked for) and other layouts (lists, hard-wrapped lines) are made from the same
+passages.
 """
 
 from __future__ import annotations
 
 import json
-import random
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from grammars.answer.sentences import units
 from grammars.engine.protocol import PassageText, Turn
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Sequence
     from pathlib import Path
 
@@ -28,7 +29,7 @@ WINDOW = 900  # characters of a passage, about 200 tokens, as the index cuts doc
 
 @dataclass(frozen=True)
 class Example:
-    """One row: `gold` holds per passage the character spans of its evidence; `span` is (passage, start, end)."""
+    """One row: `gold` is each passage's spans of evidence; `span` the short answer's passage and span."""
 
     question: str
     passages: tuple[PassageText, ...]
@@ -127,7 +128,7 @@ _ASKS = ("what", "which", "who", "how many", "when", "where", "")
 
 
 def cloze(passage: PassageText, rng: random.Random) -> Example | None:
-    """Return a question made from one sentence of the passage: a phrase asked for, other words thinned out."""
+    """Return a question made from one sentence of the passage: a phrase asked for, words thinned out."""
     choices = []
     for unit in units(passage.text):
         content = passage.text[unit.content : unit.end]

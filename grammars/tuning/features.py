@@ -1,18 +1,22 @@
 """Examples as tensors: the flat prompt, the JSON to write, and the decisions in it.
 
-Most of what is written is forced by the grammar. The loss ranges over the decisions that are not, each with the
-candidates that the grammar would admit there: answer or abstain; where a quote starts; whether it ends or goes on;
-another quote or none; where a short answer starts and ends. A small share of the loss is the plain next-token one.
+Most of what is written is forced by the grammar. The loss ranges over the decisions that are not, each with
+the candidates that the grammar would admit there: answer or abstain; where a quote starts; whether it ends or
+goes on; another quote or none; where a short answer starts and ends. A small share of the loss is the plain
+next-token one.
 """
 
 from __future__ import annotations
 
 import random
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
 
+from grammars.answer.grammar import json_escape
 from grammars.answer.sentences import units
-from grammars.embedded.layout import escape, render
+from grammars.embedded.layout import render
 from grammars.embedded.tokenizer import PASSAGE, TEXT
 from grammars.engine.protocol import AnswerPrompt
 
@@ -79,7 +83,8 @@ class Featurizer:
         self.separator, self.text_mark = (self._ids(mark)[0] for mark in (PASSAGE, TEXT))
 
     def _ids(self, text: str) -> list[int]:
-        return self.tokenizer(text)["input_ids"]  # type: ignore[no-any-return]  # transformers is untyped
+        ids: list[int] = self.tokenizer(text)["input_ids"]
+        return ids
 
     def _own(self, text: str) -> int:
         (token,) = self._ids(text)
@@ -135,23 +140,13 @@ class Featurizer:
         marks = [i for i, token in enumerate(source) if token == self.text_mark][1:]
         result = []
         for number, (passage, mark) in enumerate(zip(example.passages, marks, strict=True)):
-            encoded = self.tokenizer(escape(passage.text), return_offsets_mapping=True)
-            starts = [a for a, _ in encoded["offset_mapping"]]
-            ends = [b for _, b in encoded["offset_mapping"]]
-            shift = mark + 1
-            place = _Escaped(passage.text)
+            tokens = _Tokens(self.tokenizer, passage.text)
             for unit in units(passage.text):
                 if not unit.blank:
-                    first = _first_after(ends, place[unit.content])
-                    end = (
-                        _first_after(starts, place[unit.end] - 1)
-                        if unit.end < len(passage.text)
-                        else len(starts)
-                    )
+                    places = tokens.covering(unit.content, unit.end)
                     text = passage.text[unit.content : unit.end]
-                    result.append(
-                        _Unit(first + shift, max(end, first + 1) + shift, number, text, unit.content)
-                    )
+                    first, end = places.start + mark + 1, places.stop + mark + 1
+                    result.append(_Unit(first, end, number, text, unit.content))
         return result
 
     @staticmethod
@@ -180,33 +175,26 @@ class Featurizer:
         )
         if unit is None or b > unit.offset + len(unit.text):
             return None
-        encoded = self.tokenizer(escape(unit.text), return_offsets_mapping=True)
-        place = _Escaped(unit.text)
-        ends = [e for _, e in encoded["offset_mapping"]]
-        first = _first_after(ends, place[a - unit.offset])
-        last = _first_after(ends, place[b - unit.offset - 1])
-        return unit.first + first, unit.first + last + 1
+        places = _Tokens(self.tokenizer, unit.text).covering(a - unit.offset, b - unit.offset)
+        return unit.first + places.start, unit.first + places.stop
 
 
-class _Escaped:
-    """Where a character of a text stands in its escaped form."""
+class _Tokens:
+    """The tokens of a text's escaped form, found by the text's own offsets."""
 
-    def __init__(self, text: str) -> None:
-        self.at = [0]
-        for char in text:
-            self.at.append(self.at[-1] + len(escape(char)))
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, text: str) -> None:
+        offsets = tokenizer(json_escape(text), return_offsets_mapping=True)["offset_mapping"]
+        self.starts, self.ends = [a for a, _ in offsets], [b for _, b in offsets]
+        self.escaped = [0, *accumulate(len(json_escape(char)) for char in text)]
 
-    def __getitem__(self, offset: int) -> int:
-        return self.at[offset]
-
-
-def _first_after(edges: list[int], offset: int) -> int:
-    """Return the index of the first edge beyond the offset."""
-    return next((i for i, edge in enumerate(edges) if edge > offset), len(edges))
+    def covering(self, start: int, end: int) -> range:
+        """Return the tokens that hold the characters from start to end, at least one."""
+        first = bisect_right(self.ends, self.escaped[start])
+        return range(first, max(bisect_left(self.starts, self.escaped[end]), first + 1))
 
 
 class _Writer:
-    """Writes the target and notes the decisions; step t is the decoder input that predicts token t of the target."""
+    """Writes the target and notes the decisions; the decoder's input t predicts token t of the target."""
 
     def __init__(self, make: Featurizer, features: Features, found: list[_Unit]) -> None:
         self.make, self.features, self.found = make, features, found
@@ -228,7 +216,7 @@ class _Writer:
         self.write(right)
 
     def citation(self, run: list[_Unit], right: list[_Unit] | None) -> None:
-        """Write a quote and its passage's number; without right choices it is a decoy, and nothing is learned."""
+        """Write a quote and its passage's number; without right choices it is a decoy, not to be learned."""
         self.write('{"quote":"')
         self.quoted += [place for unit in run for place in range(unit.first, unit.end)]
         if right is None:
@@ -243,25 +231,15 @@ class _Writer:
         self.write(f',"passage":{run[0].passage + 1}}}')
 
     def _quote(self, run: list[_Unit]) -> None:
-        """Write a quote's text and its closing mark; at each unit's end, whether it ends there is a decision."""
+        """Write a quote's text and its closing mark; whether it ends is a decision at each unit's end."""
         mark = self.make._own('"')  # noqa: SLF001 - as above
         for number, unit in enumerate(run):
             end = run[number + 1].first if number + 1 < len(run) else unit.end
             self._copy(range(unit.first, end), begins=number == 0)
             following = end if end < len(self.features.source) else unit.end - 1
             if number + 1 < RUN:
-                goes_on = number + 1 < len(run)
-                self.features.decisions.append(
-                    Decision(
-                        self.step,
-                        [following],
-                        [mark],
-                        [following] if goes_on else [],
-                        [] if goes_on else [mark],
-                        0.5,
-                        "end",
-                    )
-                )
+                right = ([following], []) if number + 1 < len(run) else ([], [mark])
+                self.features.decisions.append(Decision(self.step, [following], [mark], *right, 0.5, "end"))
         self.write('"')
 
     def span(self, places: Span | None) -> None:
@@ -290,9 +268,9 @@ class _Writer:
             self.features.target.append(self._bare(token) if begins and place == places[0] else token)
 
     def _bare(self, token: int) -> int:
-        text = self.make.tokenizer.convert_ids_to_tokens(token)
-        bare = text.removeprefix("Ġ")
-        return int(self.make.tokenizer.convert_tokens_to_ids(bare)) if bare else token
+        tokenizer: Any = self.make.tokenizer  # one token in, one out: its types do not say so
+        bare = tokenizer.convert_ids_to_tokens(token).removeprefix("Ġ")
+        return int(tokenizer.convert_tokens_to_ids(bare)) if bare else token
 
     def _free(self, places: list[int], own: list[int]) -> None:
         self.features.decisions.append(Decision(self.step, [-1], [-1], places, own, FREE, "free"))

@@ -40,7 +40,7 @@ def _padded(rows: list[list[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor
 
 
 def decision_losses(batch: Batch, pointed: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
-    """Return each decision's loss (D,): -log of the share that its right candidates have among all candidates.
+    """Return each decision's loss (D,): -log of the share of its right candidates among all candidates.
 
     Args:
         batch: as collated.
@@ -67,7 +67,7 @@ def correct(batch: Batch, pointed: torch.Tensor, own: torch.Tensor) -> torch.Ten
 
 
 def _masks(batch: Batch, places: int, owns: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the admitted and the right candidates, each (D, N + O); a candidate -1 stands for all of its kind."""
+    """Return the admitted and the right candidates, each (D, N + O); a candidate -1 stands for all."""
     admitted = torch.zeros(len(batch.decisions), places + owns, dtype=torch.bool)
     right = torch.zeros_like(admitted)
     for i, (row, decision) in enumerate(batch.decisions):

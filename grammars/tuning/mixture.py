@@ -6,11 +6,12 @@ import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from grammars.engine.protocol import PassageText
 from grammars.tuning.examples import Example, as_typed, cloze, from_row, near_miss, relayout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from grammars.engine.protocol import PassageText
 
 PASSAGES = (1, 1, 1, 2, 2, 3, 3, 5)  # how many stand in a prompt, drawn evenly
 NEAR_MISS = 0.3  # share of the answerable rows whose answering sentences are taken out
@@ -65,14 +66,14 @@ def answer_of(example: Example) -> str:
 def among(
     example: Example, pool: Pool, index: int, rng: random.Random, *, answer: str, count: int
 ) -> Example:
-    """Return the example with `count` passages in random order: its own and distractors that do not hold `answer`."""
+    """Return the example with `count` passages in random order: its own, and others that lack `answer`."""
     own = list(zip(example.passages, example.gold, strict=True))
     if len(own) > count:
         right = [pair for pair in own if pair[1]]
         rest = [pair for pair in own if not pair[1]]
         own = right + rng.sample(rest, max(0, min(len(rest), count - len(right))))
     near = [pool.passages[i] for i in pool.nearest[index]] if example.kind != "negative" else []
-    near += rng.sample(pool.passages, 3)
+    near += rng.sample(pool.passages, min(3, len(pool.passages)))
     for passage in near:
         fits = not answer or answer not in passage.text.lower()
         fresh = all(passage.text[:80] not in p.text and p.text[:80] not in passage.text for p, _ in own)

@@ -19,7 +19,8 @@ _LONGEST = 256  # tokens, as MiniLM was trained
 @torch.inference_mode()
 def embed(texts: Sequence[str]) -> torch.Tensor:
     """Return L2-normalised mean-pooled embeddings (n, 384) in the order of the texts."""
-    tokenizer, model = AutoTokenizer.from_pretrained(minilm_folder()), minilm().eval()
+    tokenizer, model = AutoTokenizer.from_pretrained(minilm_folder()), minilm()
+    model.train(mode=False)
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     out = torch.empty(len(texts), model.config.hidden_size)
     for at in range(0, len(order), _BATCH):
@@ -42,4 +43,4 @@ def embed(texts: Sequence[str]) -> torch.Tensor:
 def nearest(questions: Sequence[str], passages: Sequence[str], count: int) -> list[list[int]]:
     """Return for each question the indices of its `count` nearest passages, nearest first."""
     similarity = embed(questions) @ embed(passages).T
-    return similarity.topk(min(count, len(passages)), dim=1).indices.tolist()  # type: ignore[no-any-return]  # torch
+    return similarity.topk(min(count, len(passages)), dim=1).indices.tolist()

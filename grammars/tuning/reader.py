@@ -1,9 +1,12 @@
-"""Train the embedded model: python -m grammars.tuning.reader --data ../shared/data/qa --out runs/reader
+"""Train the embedded model.
 
-Reads `train.jsonl` and `dev.jsonl` of the data folder; runs on the CPU (bfloat16 encoder) or on CUDA where there is
-one; resumes from its last checkpoint when it is run again. Writes into the output folder: `checkpoint.pt`,
-`log.jsonl`, `curve.png`, and at the end `decoder.safetensors` and `adapter/` (LoRA), with the run's configuration.
-Then `python -m grammars.tuning.calibrate` chooses the threshold, on development data.
+    python -m grammars.tuning.reader --data ../shared/data/qa --out runs/reader
+
+Reads `train.jsonl` and `dev.jsonl` of the data folder; runs on the CPU (bfloat16 encoder) or on CUDA
+where there is one; resumes from its last checkpoint when it is run again. Writes into the output folder:
+`checkpoint.pt`, `log.jsonl`, `curve.png`, and at the end `decoder.safetensors` and `adapter/` (LoRA),
+with the run's configuration. Then `python -m grammars.tuning.calibrate` chooses the threshold, on
+development data.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import json
 import math
 import time
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,9 +33,10 @@ from grammars.tuning.mixture import Pool, epoch
 from grammars.tuning.negatives import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-ADAPTED = r".*minilm\.encoder.*\.(query|key|value|dense)"
+DECISIONS = ("answerable", "start", "more", "end", "span start", "span end")  # all but the plain ones
+ADAPTED = r"encoder\.minilm\.encoder.*\.(query|key|value|dense)"
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Run:
 
     data: str
     out: str
-    epochs: int = 3
+    epochs: float = 3.0
     segments: int = 24  # passages in one batch, over all its prompts
     rank: int = 32
     alpha: int = 64
@@ -51,26 +55,32 @@ class Run:
     decoys: float = 0.2  # share of the answers that begin with a wrong quote
     seed: int = 1
     limit: int = 0  # rows, for a trial; 0 is all
+    every: int = 100  # steps between checkpoints
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Train as the command line says."""
-    run = _arguments()
+    train(_run(arguments))
+
+
+def train(run: Run) -> None:
+    """Train, from the last checkpoint on where there is one, and write the trained parts."""
     out = Path(run.out)
     out.mkdir(parents=True, exist_ok=True)
     (out / "run.json").write_text(json.dumps(asdict(run), indent=1))
     torch.manual_seed(run.seed)
     model, tokenizer = build()
     make = Featurizer(tokenizer, model.config.own_token_ids, decoys=run.decoys)
-    model = get_peft_model(model, LoraConfig(r=run.rank, lora_alpha=run.alpha, target_modules=ADAPTED))
-    for name, parameter in model.named_parameters():
+    lora = LoraConfig(r=run.rank, lora_alpha=run.alpha, target_modules=ADAPTED)
+    adapted: Any = get_peft_model(model, lora)
+    for name, parameter in adapted.named_parameters():
         parameter.requires_grad = "lora_" in name or ".minilm." not in name
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    Trainer(run, model.to(device), make, device).train()
-    save(model, out)
+    Trainer(run, adapted.to(device), make, device).train()
+    save(adapted, out)
 
 
-def _arguments() -> Run:
+def _run(arguments: Sequence[str] | None) -> Run:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -80,7 +90,7 @@ def _arguments() -> Run:
     for name, value in asdict(defaults).items():
         if name not in {"data", "out"}:
             parser.add_argument("--" + name.replace("_", "-"), type=type(value), default=value)
-    return Run(**vars(parser.parse_args()))
+    return Run(**vars(parser.parse_args(arguments)))
 
 
 def load_pool(path: Path, limit: int, cache: Path) -> Pool:
@@ -88,10 +98,11 @@ def load_pool(path: Path, limit: int, cache: Path) -> Pool:
     rows = read_rows(path)[: limit or None]
     passages = {p["text"]: PassageText(p["title"], "", p["text"]) for row in rows for p in row["passages"]}
     known = list(passages.values())
-    if not cache.exists():
+    found = json.loads(cache.read_text()) if cache.exists() else []
+    if len(found) != len(rows):  # none yet, or those of a run over other rows
         found = nearest([row["question"] for row in rows], [p.text for p in known], 12)
         cache.write_text(json.dumps(found))
-    return Pool(rows, [_cut(p) for p in known], json.loads(cache.read_text()))
+    return Pool(rows, [_cut(p) for p in known], found)
 
 
 def _cut(passage: PassageText) -> PassageText:
@@ -126,20 +137,18 @@ class Trainer:
             self.optimizer, lambda s: _rate(s, self.run.warmup, total)
         )
         self.resume(scheduler)
-        done = self.step
-        count = 0
-        for number in range(10 * self.run.epochs):
-            for batch in self.batches(epoch(pool, self.run.seed * 1000 + number)):
-                count += 1
-                if count <= done:
-                    continue
-                self.update(batch, scheduler, total)
-                if self.step % 100 == 0:
-                    self.checkpoint(scheduler)
-                    self.evaluate(held_out)
-                if self.step >= total:
-                    self.evaluate(held_out)
-                    return
+        for batch in islice(self._endless(pool), self.step, total):
+            self.update(batch, scheduler, total)
+            if self.step % self.run.every == 0:
+                self.checkpoint(scheduler)
+                self.evaluate(held_out)
+        self.checkpoint(scheduler)
+        self.evaluate(held_out)
+
+    def _endless(self, pool: Pool) -> Iterator[Batch]:
+        """Yield the batches of one epoch after another; a resumed run skips those that it has seen."""
+        for number in count():
+            yield from self.batches(epoch(pool, self.run.seed * 1000 + number))
 
     def batches(self, examples: Iterator[Example]) -> Iterator[Batch]:
         """Yield batches of prompts of about one length, up to `segments` passages in each."""
@@ -172,24 +181,16 @@ class Trainer:
         losses = decision_losses(batch, *self.scores(batch))
         weights = torch.tensor([d.weight for _, d in batch.decisions])
         loss = (losses * weights).sum() / len(batch.source)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         scheduler.step()
         self.step += 1
         if self.step % 10 == 0:
-            seconds = time.time() - self.began
-            names = {"answerable", "start", "more", "end", "span start", "span end"}
-            parts = {n: round(_mean(losses, batch, n), 3) for n in sorted(names)}
-            self.log(
-                step=self.step,
-                of=total,
-                loss=round(loss.item(), 3),
-                norm=round(float(norm), 2),
-                **parts,
-                s=round(seconds),
-            )
+            parts = {name: round(_mean(losses, batch, name), 3) for name in sorted(DECISIONS)}
+            parts |= {"norm": round(float(norm), 2), "s": round(time.time() - self.began)}
+            self.log(step=self.step, of=total, loss=round(loss.item(), 3), **parts)
 
     @torch.inference_mode()
     def evaluate(self, batches: list[Batch]) -> None:
@@ -216,6 +217,7 @@ class Trainer:
             "trained": {n: p for n, p in self.model.named_parameters() if p.requires_grad},
             "optimizer": self.optimizer.state_dict(),
             "scheduler": scheduler.state_dict(),
+            "random": torch.get_rng_state(),
         }
         torch.save(state, self.out / "checkpoint.new")
         (self.out / "checkpoint.new").replace(self.out / "checkpoint.pt")
@@ -229,6 +231,7 @@ class Trainer:
         self.model.load_state_dict(state["trained"], strict=False)
         self.optimizer.load_state_dict(state["optimizer"])
         scheduler.load_state_dict(state["scheduler"])
+        torch.set_rng_state(state["random"])
         self.step = state["step"]
 
 
@@ -260,7 +263,7 @@ def plot(out: Path) -> None:
     left.plot([e["step"] for e in steps], [e["loss"] for e in steps], lw=0.8)
     left.set(title="Training loss", xlabel="step", ylabel="loss a prompt")
     marks = [e for e in entries if "dev" in e]
-    for name in ("answerable", "start", "more", "end", "span start", "span end"):
+    for name in DECISIONS:
         right.plot([e["step"] for e in marks], [e["dev"].get(name) for e in marks], label=name)
     right.set(title="Right decisions on held-out rows", xlabel="step", ylim=(0.4, 1))
     right.legend(fontsize=8)
