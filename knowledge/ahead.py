@@ -24,8 +24,10 @@ async def ahead(stage: AsyncIterator[Item], size: int) -> AsyncIterator[AsyncIte
         try:
             async for item in stage:
                 await queue.put(item)
-        finally:
+        except Exception:
             await queue.put(None)
+            raise
+        await queue.put(None)
 
     task = asyncio.create_task(fill())
 

@@ -1,11 +1,11 @@
-"""Passages: runs of whole blocks, split inside one only where it does not fit."""
+"""Passages: runs of whole blocks and small sections, split inside a block only where it does not fit."""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
 
 from knowledge.sentences import sentence_starts
@@ -43,50 +43,80 @@ def chunk(
     for block in structure.blocks:
         packer.add(block)
     packer.flush()
-    return packer.chunks
+    return list(packer.merged())
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A run of blocks of one section; `lead` is where its headings start, where it is its section's first."""
+
+    lead: int
+    start: int
+    end: int
+    path: tuple[str, ...]
 
 
 class _Packer:
-    """Fills one passage after another with the blocks of a section."""
+    """Fills one piece after another with the blocks of a section."""
 
     def __init__(self, text: str, token_starts: Sequence[int], limit: int) -> None:
-        self.chunks: list[Chunk] = []
+        self.pieces: list[_Piece] = []
         self._text = text
         self._tokens = token_starts
         self._limit = limit
         self._open: tuple[int, int] | None = None
         self._path: tuple[str, ...] = ()
+        self._lead: int | None = None
 
     def add(self, block: Block) -> None:
         if block.kind is Kind.HEADING:
             self.flush()
             self._path = block.path
+            self._lead = block.start if self._lead is None else self._lead
             return
-        whole = self._count(block.start, block.end) <= self._limit
+        whole = self.count(block.start, block.end) <= self._limit
         for start, end in [(block.start, block.end)] if whole else self._split(block):
             self._append(start, end)
 
     def flush(self) -> None:
         if self._open:
-            self.chunks.append(Chunk(*self._open, PATH_SEPARATOR.join(self._path)))
-            self._open = None
+            start, end = self._open
+            lead = start if self._lead is None else self._lead
+            self.pieces.append(_Piece(lead, start, end, self._path))
+            self._open = self._lead = None
+
+    def merged(self) -> Iterator[Chunk]:
+        """Yield the pieces, neighbours together where they fit, with the headings that lie between them."""
+        run: _Piece | None = None
+        for piece in self.pieces:
+            if run and self.count(run.lead, piece.end) <= self._limit:
+                run = _Piece(run.lead, run.lead, piece.end, _common(run.path, piece.path))
+                continue
+            if run:
+                yield _chunk(run)
+            run = piece
+        if run:
+            yield _chunk(run)
+
+    def count(self, start: int, end: int) -> int:
+        return bisect_left(self._tokens, end) - bisect_left(self._tokens, start)
 
     def _append(self, start: int, end: int) -> None:
-        if self._open and self._count(self._open[0], end) > self._limit:
+        if self._open and self.count(self._open[0], end) > self._limit:
             self.flush()
         self._open = (self._open[0] if self._open else start, end)
 
     def _split(self, block: Block) -> Iterator[tuple[int, int]]:
         """Split at what the kind allows, then at sentences, then, as the last resort, between words."""
         for start, end in _pieces(self._text, block):
-            if self._count(start, end) <= self._limit:
+            if self.count(start, end) <= self._limit:
                 yield start, end
             else:
                 for first, last in _spans(self._text, start, end, sentence_starts(self._text[start:end])):
                     yield from self._cut(first, last)
 
     def _cut(self, start: int, end: int) -> Iterator[tuple[int, int]]:
-        while self._count(start, end) > self._limit:
+        while self.count(start, end) > self._limit:
             furthest = self._tokens[bisect_left(self._tokens, start) + self._limit]
             space = max(self._text.rfind(mark, start, furthest) for mark in (" ", "\n"))
             cut = space + 1 if space > (start + furthest) // 2 else furthest
@@ -94,8 +124,15 @@ class _Packer:
             start = cut
         yield start, end
 
-    def _count(self, start: int, end: int) -> int:
-        return bisect_left(self._tokens, end) - bisect_left(self._tokens, start)
+
+def _chunk(piece: _Piece) -> Chunk:
+    return Chunk(piece.start, piece.end, PATH_SEPARATOR.join(piece.path))
+
+
+def _common(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the headings that both paths begin with."""
+    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return tuple(heading for heading, _ in pairs)
 
 
 def _pieces(text: str, block: Block) -> list[tuple[int, int]]:

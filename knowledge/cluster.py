@@ -106,7 +106,11 @@ class Cluster:
                     lock.unlink()
 
     async def _run(self, program: str, *arguments: str) -> None:
-        """Run one of Postgres' programs inside the folder, whose own path thus never meets a shell."""
+        """Run one of Postgres' programs inside the folder, whose own path thus never meets a shell.
+
+        It is not hit by the terminal's Ctrl-C, and a cancelled caller waits for its end: half-done, it would
+        leave something running that nobody stops.
+        """
         process = await asyncio.create_subprocess_exec(
             str(_programs() / program),
             *arguments,
@@ -115,9 +119,15 @@ class Cluster:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
             **_account(),
         )
-        output, _ = await process.communicate()
+        ending = asyncio.ensure_future(process.communicate())
+        try:
+            output, _ = await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            await ending
+            raise
         if process.returncode:
             said = f"{output.decode(errors='replace').strip()}\n{self._log_tail()}".rstrip()
             raise EmbeddedServerError(f"{program} failed in {self.folder}: {said}")

@@ -32,6 +32,8 @@ CONVERTED = frozenset({".html", ".htm", ".xhtml", ".pdf", ".docx"})
 SUFFIXES = CONVERTED | frozenset(_STRUCTURES)
 INDEX_NAMES = frozenset({"readme", "index", "_index"})  # a folder's own page is named by the folder
 
+COMMONEST = "cp1252"  # of the encodings that are not UTF-8
+
 _BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "utf-8",
     b"\xff\xfe\x00\x00": "utf-32",
@@ -100,10 +102,17 @@ def _decoded(data: bytes) -> str:
     except UnicodeDecodeError:
         if b"\0" in data[: 1 << 16]:
             raise ParseError("It is not text: it holds binary data.") from None
-    best = from_bytes(data).best()
+    return _guessed(data)
+
+
+def _guessed(data: bytes) -> str:
+    """Return the likeliest reading; of those that read as equally good language, the commonest."""
+    matches = from_bytes(data)
+    best = matches.best()
     if best is None:
         raise ParseError("It is not text in any encoding that can be told.")
-    return str(best)
+    as_likely = [match for match in matches if match.coherence >= best.coherence]
+    return str(next((match for match in as_likely if COMMONEST in match.could_be_from_charset), best))
 
 
 def title_of(path: str) -> str:

@@ -11,7 +11,7 @@ _ABBREVIATIONS = "".join(
 )
 _CLOSING, _OPENING = r"[\"'\u201d\u2019)\]*_]", r"[\"'\u201c\u2018(\[*_`]"
 _END = re.compile(
-    rf"{_ABBREVIATIONS}(?:(?<=[.!?])|(?<=[.!?]{_CLOSING}))\s+(?={_OPENING}?[^\W_])"
+    rf"{_ABBREVIATIONS}(?:(?<=[.!?])|(?<=[.!?]{_CLOSING}))\s+(?={_OPENING}*[^\W_a-z])"
     r"|(?<=[\u3002\uff01\uff1f])\s*(?=\S)"
     r"|\n[ \t]*\n\s*"
 )

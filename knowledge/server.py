@@ -35,10 +35,10 @@ async def embedded_server(home: Path) -> AsyncIterator[str]:
     """
     cluster = await asyncio.to_thread(Cluster.prepare, home)
     with _opened(cluster.folder / "users.lock") as users:
-        async with _exclusive(cluster.folder / "gate.lock"):
-            await _start(cluster)
-            fcntl.flock(users, fcntl.LOCK_SH)
         try:
+            async with _exclusive(cluster.folder / "gate.lock"):
+                fcntl.flock(users, fcntl.LOCK_SH)
+                await _start(cluster)
             yield cluster.conninfo(DATABASE)
         finally:
             async with _exclusive(cluster.folder / "gate.lock"):
