@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faults import CHANNELS, PEOPLE, Place, answers
-from processes import SERVE, WORKER, command_line, processes
+from processes import SERVE, WORKER, command_line, processes, run
 
 from bot.demo import local_workspace
 
@@ -92,4 +92,4 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(run(main()))

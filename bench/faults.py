@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from processes import SERVE, WORKER, command_line, processes
+from processes import SERVE, WORKER, command_line, processes, run
 
 from bot.demo import Redelivery, local_workspace
 
@@ -167,4 +167,4 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(run(main()))

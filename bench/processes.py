@@ -10,10 +10,10 @@ import signal
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Sequence
 
     from bot.demo import LocalWorkspace
 
@@ -78,6 +78,20 @@ def environment(workspace: LocalWorkspace, home: Path) -> dict[str, str]:
         "SLACK_BOT_TOKEN": workspace.bot_token,
         "SLACK_APP_TOKEN": workspace.app_token,
     }
+
+
+def run(main: Coroutine[Any, Any, int]) -> int:
+    """Run a bench to its exit status; SIGTERM, too, ends it with all of its processes stopped."""
+
+    async def stoppable() -> int:
+        task = asyncio.ensure_future(main)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await task
+
+    try:
+        return asyncio.run(stoppable())
+    except asyncio.CancelledError:
+        return 128 + signal.SIGTERM
 
 
 def command_line(line: str) -> tuple[str, ...]:
