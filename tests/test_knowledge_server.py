@@ -26,9 +26,11 @@ from pathlib import Path
 from knowledge.server import embedded_server
 
 async def main():
+    leave = asyncio.Event()
+    asyncio.get_running_loop().add_reader(sys.stdin, leave.set)
     async with embedded_server(Path(sys.argv[1])):
         print("ready", flush=True)
-        await asyncio.to_thread(sys.stdin.readline)
+        await leave.wait()
 
 asyncio.run(main())
 """
