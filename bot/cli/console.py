@@ -34,7 +34,7 @@ def talk() -> Console:
 
 def say(sentence: str, style: str = "") -> None:
     """Say a sentence on stderr; it is never read as markup."""
-    talk().print(plain(sentence, style))
+    talk().print(plain(sentence, style), soft_wrap=True)
 
 
 def plain(text: str, style: str = "") -> Text:

@@ -5,24 +5,24 @@ import logging
 import os
 import sys
 import webbrowser
-from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.cli.console import say
 from bot.cli.edge import run
-from bot.cli.index import LOADING as LOADING_EMBEDDER
 from bot.cli.index import reindex_with_bar, say_failures
-from bot.cli.opening import opened_database, shown
+from bot.cli.opening import shown
 from bot.config import read_settings
 from bot.documentation import DOCS
 from bot.logs import log_to_stderr
 
+if TYPE_CHECKING:
+    from knowledge.database import Pool
+    from knowledge.embed import Embedder
+
 EXAMPLES = ("almanac demo", "almanac demo --knowledge ~/wiki", "almanac demo --port 9000 --no-browser")
-LOADING_MODEL = "Loading the model …"
-CONNECTING = "Connecting the bot …"
 READY = "Almanac answers at {url}\nAsk it about {knowledge}: @almanac, or a direct message. Ctrl-C stops it."
 
 
@@ -44,32 +44,24 @@ def demo(
     real index: the embedded database, the workspace, the bot and its worker.
     """
     log_to_stderr(logging.WARNING)
-    run(_demo(knowledge, port, browser=browser))
+    run(_demo(knowledge, port, browser=browser), terminated=0)
 
 
 async def _demo(knowledge: Path | None, port: int | None, *, browser: bool) -> None:
-    from bot import wiring
-    from bot.processes import demo as parts
-    from bot.processes.serve import connected
-    from bot.processes.worker import answer_questions
+    from bot.processes.demo import demo_settings, running
 
     folder = (knowledge or DOCS).expanduser().resolve()
-    settings = parts.demo_settings(read_settings(), folder)
-    async with AsyncExitStack() as stack:
-        stack.enter_context(parts.alone(settings.almanac_home))
-        pool = await stack.enter_async_context(opened_database(settings))
-        workspace = await stack.enter_async_context(parts.workspace_of(pool, settings.almanac_home, port))
-        await parts.add_knowledge(pool, folder, workspace)
-        embedder = await stack.enter_async_context(shown(LOADING_EMBEDDER, wiring.embedder(settings)))
-        say_failures(await reindex_with_bar(pool, embedder))
-        engine = await stack.enter_async_context(shown(LOADING_MODEL, wiring.engine(settings)))
-        local = parts.connected_settings(settings, workspace)
-        app = await stack.enter_async_context(wiring.slack_app(local, pool))
-        await stack.enter_async_context(shown(CONNECTING, connected(app, workspace.app_token)))
-        say(READY.format(url=workspace.url, knowledge=folder), "bold")
+    settings = demo_settings(read_settings(), folder)
+    async with running(settings, folder, port, shown=shown, index=_index) as running_demo:
+        url = running_demo.workspace.url
+        say(READY.format(url=url, knowledge=folder), "bold")
         if browser:
-            await _open(workspace.url)
-        await answer_questions(local, pool, wiring.answerer(pool, embedder, engine))
+            await _open(url)
+        await running_demo.work()
+
+
+async def _index(pool: "Pool", embedder: "Embedder") -> None:
+    say_failures(await reindex_with_bar(pool, embedder))
 
 
 async def _open(url: str) -> None:

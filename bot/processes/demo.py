@@ -6,29 +6,42 @@ import fcntl
 import hashlib
 import socket
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import yaml
 from pydantic import SecretStr
 
+from bot import wiring
 from bot.demo.app import App
 from bot.demo.server import HOST, local_workspace
 from bot.documentation import MANIFEST
 from bot.listener import PortInUseError
+from bot.processes.serve import connected
+from bot.processes.worker import CONCURRENCY, answer_questions, pool_size
 from knowledge.documents import stored_text
 from knowledge.sources import add_source
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from bot.config import Settings
     from bot.demo.verbs import LocalWorkspace
     from knowledge.database import Pool
+    from knowledge.embed import Embedder
+
+Part = TypeVar("Part")
 
 PORTS = range(8900, 8920)  # tried in this order where none was asked for
 LOCK = "demo.lock"
+POOL_SIZE = pool_size(CONCURRENCY) + 4  # the worker's, and some for the bot and the page
+STARTING = "Starting the database …"
+LOADING_EMBEDDER = "Loading the embedder …"
+LOADING_MODEL = "Loading the model …"
+CONNECTING = "Connecting the bot …"
 
 
 class DemoRunningError(Exception):
@@ -37,6 +50,57 @@ class DemoRunningError(Exception):
 
 class KnowledgeError(Exception):
     """There is no such folder to ask about."""
+
+
+class Shown(Protocol):
+    """Opens a part, and shows meanwhile what is going on."""
+
+    def __call__(
+        self, what: str, part: AbstractAsyncContextManager[Part], /
+    ) -> AbstractAsyncContextManager[Part]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A demo that is up: the page answers, the bot is connected, the documents are indexed."""
+
+    workspace: LocalWorkspace
+    work: Callable[[], Awaitable[None]]
+    """Answers questions until it is cancelled."""
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings,
+    folder: Path,
+    port: int | None,
+    *,
+    shown: Shown,
+    index: Callable[[Pool, Embedder], Awaitable[None]],
+) -> AsyncIterator[Demo]:
+    """Open everything that a demo of a folder consists of, from the database up.
+
+    Args:
+        settings: those of `demo_settings`.
+        folder: what is asked about.
+        port: the page's; None takes the first free one of ours.
+        shown: opens a part that takes a moment.
+        index: brings the index up to date.
+    """
+    async with AsyncExitStack() as stack:
+        opened = stack.enter_async_context
+        stack.enter_context(alone(settings.almanac_home))
+        pool = await opened(shown(STARTING, wiring.database(settings, size=POOL_SIZE)))
+        workspace = await opened(workspace_of(pool, settings.almanac_home, port))
+        await add_source(pool, str(folder), link_base=f"{workspace.url}/documents")
+        embedder = await opened(shown(LOADING_EMBEDDER, wiring.embedder(settings)))
+        await index(pool, embedder)
+        engine = await opened(shown(LOADING_MODEL, wiring.engine(settings)))
+        local = connected_settings(settings, workspace)
+        app = await opened(wiring.slack_app(local, pool))
+        await opened(shown(CONNECTING, connected(app, workspace.app_token)))
+        answer = wiring.answerer(pool, embedder, engine)
+        yield Demo(workspace, partial(answer_questions, local, pool, answer))
 
 
 def demo_settings(settings: Settings, knowledge: Path) -> Settings:
@@ -113,9 +177,3 @@ def free_port() -> int:
         with suppress(OSError), socket.create_server((HOST, port)):
             return port
     return 0
-
-
-async def add_knowledge(pool: Pool, knowledge: Path, workspace: LocalWorkspace) -> str:
-    """Register the folder, with links into the workspace's viewer; return its name."""
-    source = await add_source(pool, str(knowledge), link_base=f"{workspace.url}/documents")
-    return source.name
