@@ -57,6 +57,8 @@ class LocalEmbedder:
 
         Each batch is its own turn of the worker, so that a question waits for one batch of an index at most.
         """
+        if not texts:
+            return np.empty((0, self.dimensions), dtype=np.float32)
         loop = asyncio.get_running_loop()
         encoded = await loop.run_in_executor(self._worker, self._encode, texts)
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
