@@ -1,11 +1,11 @@
 """Quality of the answers: python bench/answers.py --data ../shared/data [--sets runbooks handbook dev].
 
-Prints one table a set. For the two question files the documents are indexed first, each over its own, and every
-question goes the whole way, from search to resolved citations; `dev` brings its passages along.
+Prints one table a set. For the two question files the documents are indexed first, each over its own, and
+every question goes the whole way, from search to resolved citations; `dev` brings its passages along.
 
-- evidence quoted: per answerable question, the share of its evidence texts of which a quote holds at least half;
+- evidence quoted: per answerable question, the share of its evidence texts of which a quote holds half;
 - share that is evidence: of all quotes made, those that are (part of) an evidence text or contain one;
-- at equal numbers of quotes: the model is made to give exactly one or three, beside the same number of sentences
+- at equal numbers of quotes: the model is made to give exactly one or three, beside as many sentences
   nearest to the question by untrained MiniLM's cosine, over the same passages;
 - abstention: AUROC of the confidence, and balanced accuracy at the shipped threshold;
 - ECE: of the confidence against answerability (10 bins);
@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import tempfile
 import time
@@ -41,7 +40,11 @@ from metrics import (
 
 from grammars.answer import write_answer
 from grammars.answer.sentences import units
-from grammars.engine.protocol import PassageText, Turn
+from grammars.embedded.layout import render
+from grammars.embedded.loading import WEIGHTS, load
+from grammars.engine.generator import Loaded
+from grammars.engine.local import LocalEngine
+from grammars.engine.protocol import AnswerPrompt, PassageText, Turn
 from knowledge.answer import answer
 from knowledge.database import migrate, open_pool
 from knowledge.embed import open_embedder
@@ -89,7 +92,7 @@ async def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--sets", nargs="+", default=[*FOLDERS, "dev"])
-    parser.add_argument("--weights", type=Path, help="trained parts of the embedded model; default: those that ship")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="trained parts of the embedded model")
     parser.add_argument("--limit", type=int, help="questions of each set, for a quick look")
     arguments = parser.parse_args()
     async with open_embedder("embedded") as embedder, _engine(arguments.weights) as engine:
@@ -106,13 +109,12 @@ async def main() -> None:
     _free(arguments)
 
 
-@contextlib.asynccontextmanager
-async def _engine(weights: Path | None) -> AsyncIterator[Engine]:
-    from grammars.embedded.loading import WEIGHTS
-    from grammars.engine.embedded import embedded_engine
+def _engine(weights: Path) -> LocalEngine:
+    def loaded() -> Loaded:
+        model, tokenizer = load(weights)
+        return Loaded(model, tokenizer, render)
 
-    async with embedded_engine(weights or WEIGHTS) as engine:
-        yield engine
+    return LocalEngine("embedded", loaded, extractive=True)
 
 
 def _rows(path: Path, limit: int | None) -> list[dict[str, Any]]:
@@ -174,7 +176,9 @@ async def _dev(arguments: argparse.Namespace, engine: Engine) -> AsyncIterator[C
     for row in _rows(arguments.data / "qa" / "dev.jsonl", arguments.limit):
         if row["answerable"] and not row["evidence"]:
             continue
-        evidence = [row["passages"][e["passage"]]["text"][e["start"] : e["end"]].strip() for e in row["evidence"]]
+        evidence = [
+            row["passages"][e["passage"]]["text"][e["start"] : e["end"]].strip() for e in row["evidence"]
+        ]
         turns = [t for t in row.get("history") or [] if t["text"].strip()]
         history = tuple(Turn("user" if t["speaker"] == "user" else "assistant", t["text"]) for t in turns)
         passages = [cut for p in row["passages"] for cut in _cut(p["title"], p["text"])]
@@ -232,7 +236,9 @@ def _print(name: str, cases: Sequence[Case]) -> None:
         _print_equal(yes, count)
     short = [c for c in yes if c.short]
     if short:
-        print(f"{'answer F1, short answers':34} {mean_interval([token_f1(_plain(c), c.gold) for c in short])}")
+        print(
+            f"{'answer F1, short answers':34} {mean_interval([token_f1(_plain(c), c.gold) for c in short])}"
+        )
     if no:
         _print_abstention(cases, yes, no)
     times = [case.ms for case in cases]
@@ -255,15 +261,16 @@ def _print_equal(yes: Sequence[Case], count: int) -> None:
         print(f"{f'evidence quoted, {count} of {label}':34} {mean_interval(values)}")
     for label, chosen in (("model", "forced"), ("cosine", "nearest")):
         made = [(c, q) for c in yes for q in getattr(c, chosen).get(count, [])]
-        print(
-            f"{f'share that is evidence, {label}':34} {mean_interval([float(is_evidence(q, c.evidence)) for c, q in made])}"
-        )
+        hits = [float(is_evidence(quote, case.evidence)) for case, quote in made]
+        print(f"{f'share that is evidence, {label}':34} {mean_interval(hits)}")
 
 
 def _print_abstention(cases: Sequence[Case], yes: Sequence[Case], no: Sequence[Case]) -> None:
     def balanced(rows: Sequence[int]) -> float:
         gold = [cases[i].answerable for i in rows]
-        return balanced_accuracy(gold, [cases[i].answered for i in rows]) if 0 < sum(gold) < len(gold) else 0.5
+        return (
+            balanced_accuracy(gold, [cases[i].answered for i in rows]) if 0 < sum(gold) < len(gold) else 0.5
+        )
 
     low, high = interval(len(cases), balanced)
     print(f"{'abstention AUROC':34} {auroc([c.confidence for c in yes], [c.confidence for c in no]):.3f}")
@@ -275,12 +282,8 @@ def _print_abstention(cases: Sequence[Case], yes: Sequence[Case], no: Sequence[C
 
 
 def _free(arguments: argparse.Namespace) -> None:
-    """Generate without the grammar on development rows, and count what is not JSON, or quoted from nowhere."""
-    from grammars.embedded.layout import render
-    from grammars.embedded.loading import WEIGHTS, load
-    from grammars.engine.protocol import AnswerPrompt
-
-    model, tokenizer = load(arguments.weights or WEIGHTS)
+    """Generate without the grammar on development rows; count what is not JSON, or quoted from nowhere."""
+    model, tokenizer = load(arguments.weights)
     rows = [r for r in _rows(arguments.data / "qa" / "dev.jsonl", None) if r["answerable"] and r["evidence"]]
     invalid, quotes, invented = 0, 0, 0
     for row in rows[:FREE_SAMPLE]:

@@ -53,15 +53,17 @@ def json_escape(text: str) -> str:
     return _SURROGATE.sub(lambda match: f"\\u{ord(match.group()):04x}", escaped)
 
 
-def answer_grammar(passages: Sequence[Quotable], *, max_quotes: int, extractive: bool) -> str:
+def answer_grammar(
+    passages: Sequence[Quotable], *, max_quotes: int, extractive: bool, min_quotes: int = 0
+) -> str:
     """Return the llguidance Lark grammar of an answer over numbered passages.
 
-    It admits `{"answerable":false}`, and compact objects with one to `max_quotes` citations, each a run of at
-    most `LONGEST_RUN` units of the passage that its number names. The answer's text is, for an extractive
-    model, empty or a word-aligned span of a passage that it cites; otherwise prose in which every claim ends
-    in a marker.
+    It admits `{"answerable":false}`, unless `min_quotes` are demanded, and compact objects with at least one
+    and `min_quotes`, at most `max_quotes` citations, each a run of at most `LONGEST_RUN` units of the passage
+    that its number names. The answer's text is, for an extractive model, empty or a word-aligned span of a
+    passage that it cites; otherwise prose in which every claim ends in a marker.
     """
-    grammar = _Grammar(passages, max_quotes, extractive)
+    grammar = _Grammar(passages, max_quotes, extractive, min_quotes)
     return "\n".join(grammar.rules()) + "\n"
 
 
@@ -106,6 +108,7 @@ class _Grammar:
     passages: Sequence[Quotable]
     max_quotes: int
     extractive: bool
+    min_quotes: int
     states: set[State] = field(default_factory=set)
 
     def rules(self) -> Iterator[str]:
@@ -113,7 +116,8 @@ class _Grammar:
         if not quotable or not self.max_quotes:
             yield f"start: {_OPENING} {_REFUSAL}"
             return
-        yield f"start: {_OPENING} ({_ANSWERABLE} {_name((0, frozenset()))} | {_REFUSAL})"
+        refusal = "" if self.min_quotes else f" | {_REFUSAL}"
+        yield f"start: {_OPENING} ({_ANSWERABLE} {_name((0, frozenset()))}{refusal})"
         for number in quotable:
             yield from self._passage(number)
         yield from self._state((0, frozenset()), quotable)
@@ -148,7 +152,7 @@ class _Grammar:
         """Yield the rules of what follows a number of citations: one more, or the answer's text."""
         self.states.add(state)
         count, cited = state
-        options = [self._answer(state)] if count else []
+        options = [self._answer(state)] if count >= max(self.min_quotes, 1) else []
         following = []
         if count < self.max_quotes:
             separator = f"{_NEXT} " if count else ""

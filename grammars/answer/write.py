@@ -47,10 +47,13 @@ async def write_answer(
     *,
     max_tokens: int = 512,
     max_quotes: int = 3,
+    min_quotes: int = 0,
     adapter: str | None = None,
     temperature: float = 0.0,
 ) -> Draft:
     """Answer a question from passages, with verbatim quotes, or say that they do not state the answer.
+
+    With `min_quotes` an answer with at least that many is demanded, whether or not the passages state it.
 
     Raises:
         EngineError: the model could not answer; BudgetTooSmall before anything was generated, InvalidOutput
@@ -61,7 +64,9 @@ async def write_answer(
         return Draft(False, None, "", (), truncated=False, generation=Generation(SHORTEST))
     request = Request(
         prompt=AnswerPrompt(question, tuple(passages), tuple(history)),
-        grammar=answer_grammar(quotable, max_quotes=max_quotes, extractive=engine.extractive),
+        grammar=answer_grammar(
+            quotable, max_quotes=max_quotes, min_quotes=min_quotes, extractive=engine.extractive
+        ),
         schema=answer_schema(max_quotes),
         max_tokens=max_tokens,
         temperature=temperature,
