@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 async def test_the_embedded_model_knows_what_is_near() -> None:
     texts = [
-        "How do I cancel my subsidy?",
-        "Ending the transit benefit",
+        "How do I cancel my train ticket?",
+        "Cancelling a ticket for the train",
         "The pod is crash looping",
         "word " * 900,
     ]
