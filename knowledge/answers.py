@@ -42,9 +42,9 @@ class Retrieved:
 class Answer:
     """The result of one question.
 
-    `answer` holds `[n]` markers into `citations`. Where `answerable` is false, there are no citations, and the
-    documents of `retrieved` are the nearest ones, offered as such. `note` tells the person how the question was
-    taken, where that is not as they wrote it.
+    `answer` holds `[n]` markers into `citations`. Where `answerable` is false, there are no citations, and
+    the documents of `retrieved` are the nearest ones, offered as such. `note` tells the person how the
+    question was taken, where that is not as they wrote it.
     """
 
     question: str
