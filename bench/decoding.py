@@ -2,9 +2,9 @@
 
     python bench/decoding.py QA.jsonl [--model embedded|HUB NAME|FOLDER|random] [--rows 20]
 
-`QA.jsonl` holds `{"question", "passages": [{"title", "text"}]}`. Outlines' generator has one grammar a call, so
-it is measured one answer at a time; the others run in batches too. Without a grammar, the model writes as many
-tokens as our answer had, whatever they say.
+`QA.jsonl` holds `{"question", "passages": [{"title", "text"}]}`. Outlines' generator has one grammar a
+call, so it is measured one answer at a time; the others run in batches too. Without a grammar, the model
+writes as many tokens as our answer had, whatever they say.
 """
 
 from __future__ import annotations
