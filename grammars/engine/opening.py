@@ -65,9 +65,10 @@ def _local(spec: str, seconds: float) -> LocalEngine:
 
 
 def _embedded() -> Loaded:
+    from grammars.embedded.language import unreadable
     from grammars.embedded.layout import render
     from grammars.embedded.loading import load
     from grammars.engine.generator import Loaded
 
     model, tokenizer = load()
-    return Loaded(model, tokenizer, render)
+    return Loaded(model, tokenizer, render, unable=unreadable)
