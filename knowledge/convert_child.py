@@ -42,7 +42,7 @@ def _answer(data: bytes, suffix: str) -> dict[str, str]:
         return {
             "error": f"It cannot be read as {suffix[1:].upper()}: {str(error) or type(error).__name__}"[:300]
         }
-    return {"title": " ".join(title.split()), "text": _tidy(text)}
+    return {"title": " ".join(_tidy(title).split()), "text": _tidy(text)}
 
 
 def _html(data: bytes | str) -> tuple[str, str]:

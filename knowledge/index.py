@@ -13,23 +13,21 @@ from knowledge.ahead import ahead
 from knowledge.convert import Converter
 from knowledge.files import list_files
 from knowledge.generations import generation_for
-from knowledge.pipeline import AHEAD, embedded, readings, replace_document, touch_document
+from knowledge.pipeline import AHEAD, batches, embedded, readings
 from knowledge.plan import make_plan, stored_documents
 from knowledge.rebuild import rebuild
 from knowledge.reports import Failure, SourceReport
 from knowledge.sources import find_source, list_sources
+from knowledge.store import store_readings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
     from psycopg import AsyncConnection
 
     from knowledge.database import Pool
     from knowledge.embed import Embedder
     from knowledge.generations import Generation
-    from knowledge.pipeline import Reading
     from knowledge.plan import Plan
     from knowledge.sources import Source
 
@@ -98,29 +96,20 @@ class _Run:
         indexed, unchanged = 0, plan.unchanged
         failures = [Failure(file.path, reason) for file, reason in plan.failures]
         async with (
-            ahead(readings(plan.to_read, self.converter), AHEAD) as read,
+            ahead(batches(readings(plan.to_read, self.converter)), AHEAD) as read,
             ahead(embedded(self.pool, self.embedder, self.generation, read), AHEAD) as ready,
         ):
-            async for reading, vectors in ready:
-                if reading.same:
-                    unchanged += 1
-                elif reading.error:
-                    failures.append(Failure(reading.file.path, reading.error))
-                else:
-                    indexed += 1
-                await self._store(source, reading, vectors)
+            async for batch, vectors in ready:
+                async with self.pool.connection() as connection:
+                    await store_readings(connection, self.generation, source.id, batch, vectors)
+                broken = [Failure(r.file.path, r.error) for r in batch if r.error]
+                same = sum(reading.same for reading in batch)
+                failures += broken
+                unchanged += same
+                indexed += len(batch) - len(broken) - same
                 self.progress(source.name, indexed + unchanged + len(failures), seen)
         failures.sort(key=lambda failure: failure.path)
         return SourceReport(source.name, seen, indexed, unchanged, len(plan.removed), tuple(failures))
-
-    async def _store(
-        self, source: Source, reading: Reading, vectors: dict[bytes, NDArray[np.float32]]
-    ) -> None:
-        async with self.pool.connection() as connection:
-            if reading.same:
-                await touch_document(connection, source.id, reading.file)
-            else:
-                await replace_document(connection, self.generation, source.id, reading, vectors)
 
 
 @asynccontextmanager

@@ -35,6 +35,11 @@ class Passage:
     embedded_hash: bytes
     frequencies: dict[str, int]
 
+    @property
+    def term_count(self) -> int:
+        """The passage's length as BM25 counts it, in terms."""
+        return sum(self.frequencies.values())
+
 
 def prepare_passage(title: str, text: str, chunk: Chunk) -> Passage:
     """Return a chunk of `text` as a passage; title and heading path are embedded and found with it."""
@@ -61,38 +66,34 @@ async def known_embeddings(
 async def store_passages(
     connection: AsyncConnection[Any],
     generation: Generation,
-    document: tuple[int, int],
-    passages: Sequence[Passage],
+    documents: Sequence[tuple[int, int, Sequence[Passage]]],
     vectors: dict[bytes, NDArray[np.float32]],
 ) -> None:
-    """Add the passages of a document, given as (source id, document id), within the caller's transaction."""
-    if not passages:
-        return
-    source, document_id = document
+    """Add passages, within the caller's transaction; a document is (source id, document id, passages)."""
+    flat = [
+        (source, document, ordinal, passage)
+        for source, document, passages in documents
+        for ordinal, passage in enumerate(passages)
+    ]
     found = await connection.execute(
-        "select nextval('passages_id_seq') from generate_series(1, %s)", [len(passages)]
+        "select nextval('passages_id_seq') from generate_series(1, %s)", [len(flat)]
     )
-    ids = [number for (number,) in await found.fetchall()]
+    numbered = [(number, *row) for (number,), row in zip(await found.fetchall(), flat, strict=True)]
     rows = [
         (
-            number, generation.id, document_id, source, ordinal, passage.chunk.start, passage.chunk.end,
-            passage.chunk.heading, passage.text, passage.embedded_hash, passage_terms(passage),
+            number, generation.id, document, source, ordinal, passage.chunk.start, passage.chunk.end,
+            passage.chunk.heading, passage.text, passage.embedded_hash, passage.term_count,
             HalfVector(vectors[passage.embedded_hash]),
         )
-        for ordinal, (number, passage) in enumerate(zip(ids, passages, strict=True))
+        for number, source, document, ordinal, passage in numbered
     ]  # fmt: skip
     await _copy(connection, _PASSAGES, rows)
     postings = [
-        (generation.id, term, number, source, min(frequency, MOST_FREQUENT), passage_terms(passage))
-        for number, passage in zip(ids, passages, strict=True)
+        (generation.id, term, number, source, min(frequency, MOST_FREQUENT), passage.term_count)
+        for number, source, _, _, passage in numbered
         for term, frequency in passage.frequencies.items()
     ]
     await _copy(connection, _POSTINGS, postings)
-
-
-def passage_terms(passage: Passage) -> int:
-    """Return the passage's length as BM25 counts it, in terms."""
-    return sum(passage.frequencies.values())
 
 
 _PASSAGES = ("passages", {

@@ -1,16 +1,16 @@
-"""From files to stored passages: read and cut, embed, store, each stage working ahead of the next."""
+"""From files to embedded passages: the stages of a run, each of which can work ahead of the next."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from knowledge.chunk import chunk
 from knowledge.convert import ParseError
 from knowledge.parse import parse
-from knowledge.passages import known_embeddings, prepare_passage, store_passages
+from knowledge.passages import known_embeddings, prepare_passage
 from knowledge.tokens import load_ruler
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
-    from psycopg import AsyncConnection
 
     from knowledge.convert import Converter
     from knowledge.database import Pool
@@ -29,7 +28,8 @@ if TYPE_CHECKING:
     from knowledge.structure import Structure
 
 BATCH_PASSAGES = 128  # embedded together, across documents, so that batches of like length fill up
-AHEAD = 32  # documents
+BATCH_DOCUMENTS = 256
+AHEAD = 1  # batches: one is read while one is embedded while one is stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,71 +103,29 @@ def _read(file: File) -> tuple[bytes, bytes]:
     return data, hashlib.sha256(data).digest()
 
 
-async def embedded(
-    pool: Pool, embedder: Embedder, generation: Generation, items: AsyncIterator[Item]
-) -> AsyncIterator[tuple[Item, dict[bytes, NDArray[np.float32]]]]:
-    """Yield each item with its passages' vectors by hash; known text is not embedded again."""
-    async for batch in _batches(items):
-        passages = [passage for item in batch for passage in item.passages]
-        async with pool.connection() as connection:
-            vectors = await known_embeddings(connection, generation, passages)
-        new = {p.embedded_hash: p.embedded for p in passages if p.embedded_hash not in vectors}
-        if new:
-            vectors |= zip(new, await embedder.embed(list(new.values())), strict=True)
-        for item in batch:
-            yield item, vectors
-
-
-async def _batches(items: AsyncIterator[Item]) -> AsyncIterator[list[Item]]:
+async def batches(items: AsyncIterator[Item]) -> AsyncIterator[list[Item]]:
+    """Yield the items in runs that hold enough passages to keep the embedder busy."""
     batch: list[Item] = []
     passages = 0
     async for item in items:
         batch.append(item)
         passages += len(item.passages)
-        if passages >= BATCH_PASSAGES:
+        if passages >= BATCH_PASSAGES or len(batch) >= BATCH_DOCUMENTS:
             yield batch
             batch, passages = [], 0
     if batch:
         yield batch
 
 
-async def touch_document(connection: AsyncConnection[Any], source_id: int, file: File) -> None:
-    """Note the new size and time of a file whose content is the same."""
-    await connection.execute(
-        "update documents set size = %s, mtime_ns = %s, indexed_at = now() where source_id = %s and uri = %s",
-        [file.size, file.mtime_ns, source_id, file.uri],
-    )
-
-
-async def replace_document(
-    connection: AsyncConnection[Any],
-    generation: Generation,
-    source_id: int,
-    reading: Reading,
-    vectors: dict[bytes, NDArray[np.float32]],
-) -> None:
-    """Store what was read in place of what was there, within the caller's transaction."""
-    file = reading.file
-    found = await connection.execute(
-        _REPLACE,
-        {
-            "source": source_id, "uri": file.uri, "path": file.path, "size": file.size,
-            "mtime_ns": file.mtime_ns, "title": reading.title, "content": reading.text,
-            "error": reading.error, "hash": reading.digest,
-        },
-    )  # fmt: skip
-    row = await found.fetchone()
-    assert row is not None
-    await connection.execute("delete from passages where document_id = %s", row)
-    await store_passages(connection, generation, (source_id, row[0]), reading.passages, vectors)
-
-
-_REPLACE = """
-    insert into documents (source_id, uri, path, size, mtime_ns, title, content, error, content_hash)
-    values (%(source)s, %(uri)s, %(path)s, %(size)s, %(mtime_ns)s, %(title)s, %(content)s, %(error)s,
-            %(hash)s)
-    on conflict (source_id, uri) do update set
-        path = excluded.path, size = excluded.size, mtime_ns = excluded.mtime_ns, title = excluded.title,
-        content = excluded.content, error = excluded.error, content_hash = excluded.content_hash,
-        indexed_at = now()
-    returning id"""
+async def embedded(
+    pool: Pool, embedder: Embedder, generation: Generation, batches: AsyncIterator[list[Item]]
+) -> AsyncIterator[tuple[list[Item], dict[bytes, NDArray[np.float32]]]]:
+    """Yield each batch with its passages' vectors by hash; known text is not embedded again."""
+    async for batch in batches:
+        passages = [passage for item in batch for passage in item.passages]
+        async with pool.connection() as connection:
+            vectors = await known_embeddings(connection, generation, passages)
+        new = {p.embedded_hash: p.embedded for p in passages if p.embedded_hash not in vectors}
+        if new:
+            vectors |= zip(new, await embedder.embed(list(new.values())), strict=True)
+        yield batch, vectors

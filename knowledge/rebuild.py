@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from knowledge.ahead import ahead
 from knowledge.generations import switch_generation
 from knowledge.parse import structure_of
 from knowledge.passages import store_passages
-from knowledge.pipeline import AHEAD, Cutter, embedded
+from knowledge.pipeline import AHEAD, Cutter, batches, embedded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
+
+    from psycopg import AsyncConnection
 
     from knowledge.database import Pool
     from knowledge.embed import Embedder
@@ -47,23 +49,32 @@ async def rebuild(
         missing = await _missing(pool, generation, empty)
         done = 0
         async with (
-            ahead(_recuts(pool, missing), AHEAD) as recuts,
+            ahead(batches(_recuts(pool, missing)), AHEAD) as recuts,
             ahead(embedded(pool, embedder, generation, recuts), AHEAD) as ready,
         ):
-            async for recut, vectors in ready:
-                done += 1
-                progress(done, len(missing))
-                if not recut.passages:
-                    empty.append(recut.document_id)
-                    continue
+            async for batch, vectors in ready:
                 async with pool.connection() as connection:
-                    still = await connection.execute(
-                        "select from documents where id = %s and indexed_at = %s for share",
-                        [recut.document_id, recut.indexed_at],
-                    )
-                    if still.rowcount:
-                        document = (recut.source_id, recut.document_id)
-                        await store_passages(connection, generation, document, recut.passages, vectors)
+                    documents = await _unchanged(connection, batch)
+                    await store_passages(connection, generation, documents, vectors)
+                empty += [recut.document_id for recut in batch if not recut.passages]
+                done += len(batch)
+                progress(done, len(missing))
+
+
+async def _unchanged(
+    connection: AsyncConnection[Any], batch: Sequence[_Recut]
+) -> list[tuple[int, int, Sequence[Passage]]]:
+    """Return what is still as it was when it was cut, and keep it so until the transaction ends."""
+    rows = await connection.execute(
+        "select id, indexed_at from documents where id = any(%s) for share",
+        [[recut.document_id for recut in batch]],
+    )
+    times = dict(await rows.fetchall())
+    return [
+        (recut.source_id, recut.document_id, recut.passages)
+        for recut in batch
+        if times.get(recut.document_id) == recut.indexed_at
+    ]
 
 
 async def _missing(pool: Pool, generation: Generation, empty: Sequence[int]) -> list[tuple[int, int]]:
