@@ -13,20 +13,17 @@ REASON = "The built-in model reads English only; your question seems to be in an
 
 _HALF = 0.5
 _TELLING = 2  # function words of another language, and none of English, that settle it
-_ENGLISH = frozenset(  # noqa: SIM905 - a sentence of words reads better than sixty strings
-    "the a an is are was do does did how what who when where why which can could should would i we you it of "
-    "to in on for with and or not my our this that if from by at be have has there any".split()
-)
-_OTHERS = tuple(
-    frozenset(words.split())
-    for words in (
-        "der die das ist sind wie was wo wer wann warum kann ich wir nicht ein eine und oder für mit den zu im",
-        "le la les est sont comment quoi où qui quand pourquoi je nous pas un une et ou pour avec des du",
-        "el la los las es son cómo como qué quién cuándo dónde por puedo no un una y o para con del en se",
-        "il lo gli è sono come cosa chi quando dove perché posso non un una e o per con del della nel si",
-        "o os as é são como que quem quando onde porque posso não um uma e ou para com do da no na se",
-        "de het is zijn hoe wat wie wanneer waar waarom kan ik wij niet een en of voor met van op te",
-    )
+_ENGLISH = """
+    the a an is are was do does did how what who when where why which can could should would i we you it of
+    to in on for with and or not my our this that if from by at be have has there any
+"""
+_OTHERS = (
+    "der die das ist sind wie was wo wer wann warum kann ich wir nicht ein eine und oder für mit den zu",
+    "le la les est sont comment quoi où qui quand pourquoi je nous pas un une et ou pour avec des du",
+    "el la los las es son cómo como qué quién cuándo dónde por puedo no un una y o para con del en se",
+    "il lo gli è sono come cosa chi quando dove perché posso non un una e o per con del della nel si",
+    "o os as é são como que quem quando onde porque posso não um uma e ou para com do da no na se",
+    "de het is zijn hoe wat wie wanneer waar waarom kan ik wij niet een en of voor met van op te",
 )
 
 
@@ -37,7 +34,11 @@ def unreadable(prompt: AnswerPrompt) -> str | None:
     if letters and latin < _HALF * len(letters):
         return REASON
     words = re.findall(r"[^\W\d_]+", prompt.question.lower())
-    if any(word in _ENGLISH for word in words):
+    if not _known(_ENGLISH).isdisjoint(words):
         return None
-    telling = max(sum(word in known for word in words) for known in _OTHERS)
+    telling = max(sum(word in _known(other) for word in words) for other in _OTHERS)
     return REASON if telling >= _TELLING else None
+
+
+def _known(words: str) -> set[str]:
+    return set(words.split())
