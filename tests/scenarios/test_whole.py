@@ -66,6 +66,7 @@ async def test_a_question_in_a_channel_is_answered_in_its_thread_with_a_quote(fo
 
         [reply] = await workspace.wait_for(replies, 120)
         working.cancel()
+        await asyncio.wait([working])
     shown = str(reply["blocks"])
     assert "An expense of more than 200 EUR needs the approval of the head of finance." in shown
     assert f"{workspace.url}/documents/costs.md" in shown
