@@ -116,7 +116,7 @@ class Encoder(nn.Module):
         numbers = {row: number for number, row in enumerate(questions)}
         asks = torch.tensor([numbers[s.row] for s in segments] + [0] * (len(read) - len(segments)))
         found = self.glance(asked, read, asks.to(pieces.device))
-        features = found.new_zeros(len(pieces), found.shape[-1])
+        features: torch.Tensor = found.new_zeros(len(pieces), found.shape[-1])
         for segment, text, line in zip(segments, texts, found, strict=False):
             start = segment.row * width + segment.passage.start
             features[start + 1 : start + 1 + len(text)] = line[1 : len(text) + 1]

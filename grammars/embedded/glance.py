@@ -46,7 +46,9 @@ def twin(minilm: BertModel) -> BertModel:
     """Return a second model over the same weights in memory, which no adapter reaches."""
     other = type(minilm)(minilm.config, add_pooling_layer=False)
     other.load_state_dict(minilm.state_dict(), assign=True)
-    return other.eval().requires_grad_(requires_grad=False)
+    other.requires_grad_(requires_grad=False)
+    other.train(mode=False)
+    return other
 
 
 class Glance(nn.Module):
