@@ -46,9 +46,10 @@ def main() -> None:
     )
     parser.add_argument("--data", required=True, type=Path)
     parser.add_argument("--weights", required=True, type=Path)
+    parser.add_argument("--limit", type=int, default=0, help="questions; 0 is all")
     arguments = parser.parse_args()
     cache = arguments.weights / "nearest-dev.json"
-    pool = load_pool(arguments.data / "dev.jsonl", 0, cache)
+    pool = load_pool(arguments.data / "dev.jsonl", arguments.limit, cache)
     examples = list(development(pool))
     calibration = arguments.weights / "calibration.json"
     calibration.write_text(json.dumps({"answer_scale": 1.0, "answer_bias": 0.0}))
@@ -79,7 +80,7 @@ def development(pool: Pool) -> Iterator[Example]:
             yield among(gone, pool, index, rng, answer=answer, count=PASSAGES)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def answer_scores(examples: list[Example], weights: Path) -> torch.Tensor:
     """Return for each example the score of `true` less that of `false` (n,)."""
     loaded, tokenizer = load(weights)
