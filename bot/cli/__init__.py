@@ -4,6 +4,8 @@ Data goes to stdout and talk to stderr; the exit code is 0 where it worked, 1 wh
 used wrongly, 130 after Ctrl-C. Nothing heavy is imported before a command runs, so that help comes at once.
 """
 
+import sys
+import warnings
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -17,7 +19,9 @@ SOURCES_HELP = "Add, list and remove what is indexed."
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; what libraries warn their callers of is not for people."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
     build_cli()(prog_name="almanac")
 
 
