@@ -39,7 +39,7 @@ from metrics import (
 )
 
 from grammars.answer import write_answer
-from grammars.answer.sentences import units
+from grammars.answer.sentences import statements, units
 from grammars.embedded.layout import render
 from grammars.embedded.loading import WEIGHTS, load
 from grammars.engine.generator import Loaded
@@ -206,9 +206,7 @@ def _cut(title: str, text: str) -> list[PassageText]:
 
 async def _compare(case: Case, engine: Engine, embedder: Embedder) -> None:
     """Give exactly one and three quotes, beside as many sentences by cosine, over the same passages."""
-    sentences = [
-        p.text[unit.content : unit.end] for p in case.passages for unit in units(p.text) if not unit.blank
-    ]
+    sentences = [p.text[unit.content : unit.end] for p in case.passages for unit in statements(p.text)]
     sentences = list(dict.fromkeys(sentences))
     if not sentences:
         return

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grammars.answer.sentences import LONGEST, units
+from grammars.answer.sentences import LONGEST, statements, units
 
 _MARKUP = st.sampled_from(
     [
@@ -113,3 +113,8 @@ def test_a_sentence_too_long_is_cut_at_a_clause() -> None:
     text = "word " * 90 + "here, " + "word " * 90
 
     assert [content[-5:] for content in contents(text)] == ["here,", " word"]
+
+
+def test_headings_and_front_matter_state_nothing() -> None:
+    text = "---\ntitle: Leave\n---\n# Leave\n\n## How much\nYou have 30 days.\n\nCarry over\n----------\nFive stay.\n"
+    assert [text[u.content : u.end] for u in statements(text)] == ["You have 30 days.", "Five stay."]

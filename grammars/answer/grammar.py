@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from grammars.answer.sentences import Unit, units
+from grammars.answer.sentences import Unit, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ _WORD_OR_CHARACTER = re.compile(r"\w+|\W")
 
 @dataclass(frozen=True, slots=True)
 class Quotable:
-    """A passage and its units that can be quoted."""
+    """A passage and its units that can be quoted: a heading alone is no evidence."""
 
     text: str
     units: tuple[Unit, ...]
@@ -34,14 +34,15 @@ class Quotable:
     @classmethod
     def of(cls, passage: PassageText) -> Quotable:
         """Segment a passage."""
-        return cls(passage.text, tuple(unit for unit in units(passage.text) if not unit.blank))
+        return cls(passage.text, statements(passage.text))
 
     def runs(self, first: int) -> range:
         """Return which units may end a quote that the unit `first` starts."""
         last = first
         while last + 1 < len(self.units) and last - first + 1 < LONGEST_RUN:
             following = self.units[last + 1]
-            if following.content - following.start > LONGEST_GAP:
+            apart = following.start != self.units[last].end
+            if apart or following.content - following.start > LONGEST_GAP:
                 break
             last += 1
         return range(first, last + 1)

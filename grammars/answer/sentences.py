@@ -50,6 +50,22 @@ def units(text: str) -> tuple[Unit, ...]:
     return tuple(found)
 
 
+_FRONT_MATTER = re.compile(r"---[ \t]*\n.*?\n---[ \t]*(?:\n|$)", re.DOTALL)
+_UNDERLINE = re.compile(r"[ \t]*\n[ \t]*(?:={3,}|-{3,}|~{3,})[ \t]*(?:\n|$)")
+
+
+def statements(text: str) -> tuple[Unit, ...]:
+    """Return the units of `text` that state something: neither headings nor front matter, and none blank."""
+    front = _FRONT_MATTER.match(text)
+    begin = front.end() if front else 0
+    return tuple(u for u in units(text) if not u.blank and u.content >= begin and not _heading(text, u))
+
+
+def _heading(text: str, unit: Unit) -> bool:
+    marked = text[unit.start : unit.content].rstrip().endswith("#")
+    return marked or _UNDERLINE.match(text, unit.end) is not None
+
+
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _MARKER = re.compile(r"(?:\s|>|#{1,6}(?=\s)|[-*+•](?=\s)|\(?(?:\d{1,3}|[a-zA-Z])[.)](?=\s))*")
 _ITEM = re.compile(r"\s*(?:[-*+•]|\(?(?:\d{1,3}|[a-zA-Z])[.)])\s")
