@@ -116,5 +116,6 @@ def test_a_sentence_too_long_is_cut_at_a_clause() -> None:
 
 
 def test_headings_and_front_matter_state_nothing() -> None:
-    text = "---\ntitle: Leave\n---\n# Leave\n\n## How much\nYou have 30 days.\n\nCarry over\n----------\nFive stay.\n"
+    text = "---\ntitle: Leave\n---\n# Leave\n\n## How much\nYou have 30 days.\n\nCarry over\n----------\n"
+    text += "Five stay.\n"
     assert [text[u.content : u.end] for u in statements(text)] == ["You have 30 days.", "Five stay."]
