@@ -30,7 +30,12 @@ _NEVER = -1e4  # a logit that no mask will let through, finite so that a softmax
 
 
 class ReaderConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]  # its __init_subclass__ is untyped
-    """The sizes, and the calibration of the decision to answer: logit' = scale · logit + bias."""
+    """The sizes, and what is set after training.
+
+    `answer_scale` and `answer_bias` calibrate the decision to answer: logit' = scale · logit + bias.
+    `rank_penalty` is what a quote loses where its passage is not the first: the log of how much likelier the
+    evidence stands in the best passage than in any given other one.
+    """
 
     model_type = "almanac-reader"
     is_encoder_decoder = True
@@ -53,6 +58,7 @@ class ReaderConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]  # its __
         answer_position: int = 0,
         answer_scale: float = 1.0,
         answer_bias: float = 0.0,
+        rank_penalty: float = 0.0,
         **kwargs: Any,
     ) -> None:
         self.vocab_size = vocab_size
@@ -70,6 +76,7 @@ class ReaderConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]  # its __
         self.answer_position = answer_position
         self.answer_scale = answer_scale
         self.answer_bias = answer_bias
+        self.rank_penalty = rank_penalty
         kwargs["is_encoder_decoder"] = True
         super().__init__(**kwargs)
 
@@ -210,11 +217,21 @@ class Reader(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call]
         keys = copying.keys
         fresh = (self.point_query(states) @ keys.transpose(1, 2)).float() * keys.shape[-1] ** -0.5
         fresh = fresh + self.trust(states).float() * source.glance[:, None]
+        fresh = fresh - self._rank_penalty(source.source_ids)[:, None]
         fresh = fresh.masked_fill(~source.source_mask[:, None].bool(), _NEVER)
         real = mask[:, -tokens.shape[1] :].bool()
         followed = follow(copying.trail, tokens, fresh, real=real, quote=self.config.quote_token_id)
         pointed = fresh + followed.carry + followed.used * self.reuse(states).float()
         return pointed, self.own(states).float(), followed.inside
+
+    def _rank_penalty(self, source_ids: torch.Tensor) -> torch.Tensor:
+        """Return (B, N) what a place loses where its passage is not the first: passages come best first.
+
+        Training shuffles them, so that the model itself knows nothing of their order.
+        """
+        later = (source_ids == self.config.separator_token_id).cumsum(1) > 1
+        penalty: torch.Tensor = later * self.config.rank_penalty
+        return penalty
 
     def _embed(self, tokens: torch.Tensor) -> torch.Tensor:
         words: torch.Tensor = self.get_input_embeddings()(self.encoder.piece[tokens])

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 PASSAGES = 5
 HALF = 0.5  # the probability above which a question is answered
+RANK_PENALTY = 2.0  # log(.65 / .09): a cautious recall@1 of the retrieval, the rest over four passages
 _PREFIX = '{"answerable":'
 _BATCH = 8
 
@@ -56,7 +57,8 @@ def main() -> None:
     scores = answer_scores(examples, arguments.weights)
     gold = torch.tensor([example.answerable for example in examples])
     scale, bias = fit(scores, gold)
-    calibration.write_text(json.dumps({"answer_scale": scale, "answer_bias": bias}, indent=1))
+    found = {"answer_scale": scale, "answer_bias": bias, "rank_penalty": RANK_PENALTY}
+    calibration.write_text(json.dumps(found, indent=1))
     probabilities = cross_fitted(scores, gold)
     report(examples, probabilities, gold)
     print(f"scale {scale:.3f} bias {bias:.3f}")
