@@ -13,8 +13,8 @@ LONGEST = 240  # characters; the embedded model reads some 96 tokens of a questi
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
 _FORMAT = re.compile(r"\s*\((?=[^)]*(?:YYYY|ISO|HH:MM|RFC|format))[^)]*\)", re.IGNORECASE)
 _OTHERWISE = re.compile(
-    r"\s*[;,(]?\s*\b(?:or\s+)?(?:null|None|empty (?:list|array|string|object)|omit(?:ted)?|leave (?:out|empty))"
-    r"\b[^;.]*",
+    r"\s*(?:[;,(.]|\bor\b)\s*(?:or\s+|else\s+|otherwise\s+)*"
+    r"(?:null|none|empty (?:list|array|string|object)|omit(?:ted)?|leave (?:out|empty|blank))\b[^;.]*",
     re.IGNORECASE,
 )
 
@@ -33,7 +33,6 @@ def leaf_question(schema_title: str, path: Sequence[str], description: str) -> s
 
 
 def words(name: str) -> str:
-    """Return a name as people read it: `costCentre`, `cost_centre` and `Cost-Centre` are `cost centre`."""
-    return " ".join(
-        word if word.isupper() and len(word) > 1 else word.lower() for word in _WORD.findall(name)
-    )
+    """Return a name as people read it: `costCentre` and `cost_centre` are `cost centre`."""
+    parts = _WORD.findall(name)
+    return " ".join(part if part.isupper() and len(part) > 1 else part.lower() for part in parts)
