@@ -9,6 +9,8 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from psycopg import AsyncConnection
 
     from knowledge.database import Pool
@@ -61,12 +63,56 @@ async def generation_for(pool: Pool, embedder: Embedder) -> tuple[Generation, bo
         return generation, current is not None and current.id == generation.id
 
 
+async def generations_of(connection: AsyncConnection[Any], embedder: Embedder) -> list[Generation]:
+    """Return what has to hold every document of this embedder: the current one, then one being filled."""
+    async with connection.cursor(row_factory=class_row(Generation)) as cursor:
+        await cursor.execute(
+            "select id, embedder, dimensions from generations where embedder = %s and dimensions = %s"
+            " order by is_current desc, id",
+            [embedder.name, embedder.dimensions],
+        )
+        return await cursor.fetchall()
+
+
+async def build_beside(pool: Pool, embedder: Embedder) -> Generation | None:
+    """Return the generation that a whole rebuild fills beside the current one of the same embedder.
+
+    One that an interrupted rebuild left is taken up again. None where nothing of this embedder is current:
+    `generation_for` has the one to fill then.
+    """
+    async with pool.connection() as connection:
+        await connection.execute("lock table generations in share row exclusive mode")
+        found = await generations_of(connection, embedder)
+        current = await current_generation(connection)
+        if current is None or current not in found:
+            return None
+        return found[1] if len(found) > 1 else await _create(connection, embedder)
+
+
+async def sweep_generations(connection: AsyncConnection[Any], embedder: Embedder) -> int:
+    """Drop what rebuilds with other embedders left behind; the caller sees to it that none is under way.
+
+    Returns:
+        How many there were.
+    """
+    left = await connection.execute(
+        "select id from generations where not is_current and (embedder, dimensions) <> (%s, %s)",
+        [embedder.name, embedder.dimensions],
+    )
+    return await _drop(connection, [number for (number,) in await left.fetchall()])
+
+
+async def _drop(connection: AsyncConnection[Any], numbers: Sequence[int]) -> int:
+    for number in numbers:
+        await connection.execute(sql.SQL("drop index if exists {}").format(_index_name(number)))
+    await connection.execute("delete from generations where id = any(%s)", [list(numbers)])
+    return len(numbers)
+
+
 async def switch_generation(connection: AsyncConnection[Any], generation: Generation) -> None:
     """Make `generation` the current one and drop every other, within the caller's transaction."""
     others = await connection.execute("select id from generations where id <> %s", [generation.id])
-    for (number,) in await others.fetchall():
-        await connection.execute(sql.SQL("drop index if exists {}").format(_index_name(number)))
-    await connection.execute("delete from generations where id <> %s", [generation.id])
+    await _drop(connection, [number for (number,) in await others.fetchall()])
     await connection.execute("update generations set is_current = true where id = %s", [generation.id])
 
 

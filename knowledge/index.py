@@ -4,37 +4,44 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import asynccontextmanager
-from dataclasses import KW_ONLY, dataclass
-from functools import partial
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from knowledge.ahead import ahead
+from knowledge.alone import alone
 from knowledge.convert import Converter
-from knowledge.files import list_files
-from knowledge.generations import generation_for
+from knowledge.generations import build_beside, generations_of
 from knowledge.pipeline import AHEAD, batches, embedded, readings
 from knowledge.plan import make_plan, stored_documents
-from knowledge.rebuild import rebuild
+from knowledge.rebuild import finish_build, ready_generation
 from knowledge.reports import Failure, SourceReport
+from knowledge.runs import INTERRUPTED, Counts, RunCancelledError, advance_run, begin_run, end_run
 from knowledge.sources import find_source, list_sources
-from knowledge.store import store_readings
+from knowledge.sources.opening import open_origin
+from knowledge.sources.origin import Reach, UnreachableError
+from knowledge.stale import note_changes
+from knowledge.store import remove_documents, store_readings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
 
     from psycopg import AsyncConnection
 
     from knowledge.database import Pool
     from knowledge.embed import Embedder
     from knowledge.generations import Generation
+    from knowledge.pipeline import Reading
     from knowledge.plan import Plan
+    from knowledge.runs import Run, State
     from knowledge.sources import Source
-
-LOCK_SPACE = 7_236  # of advisory locks, so that ours meet nobody else's
+    from knowledge.sources.origin import Origin
+    from knowledge.stale import DeferMark
+    from knowledge.store import Vectors
 
 # Called with the source's name, documents done and documents to do.
 Progress = Callable[[str, int, int], None]
+
+FAULT = "An unexpected {} stopped it; the worker's log has more. What it had finished stays."
 
 
 async def reindex(
@@ -44,91 +51,186 @@ async def reindex(
     *,
     full: bool = False,
     progress: Progress = lambda *_: None,
+    reach: Reach | None = None,
+    defer: DeferMark | None = None,
 ) -> list[SourceReport]:
-    """Bring the named sources (all, by default) up to date and return one report a source.
+    """Bring the named sources (all, by default) up to date here and now; return one report a source.
 
-    A document is read where its size or time changed and replaced where its content did, in one transaction.
-    With `full`, every document is read and replaced. Another embedder than the index was built with first
-    rebuilds the index beside the old one. Two runs over one source wait for each other. The pool must have at
-    least three connections.
+    A document is read where it changed and replaced where its content did, in one transaction. With `full`,
+    every document is read and replaced; of all sources, into a new generation beside the old one, which
+    answers until they switch. Another embedder than the index was built with first rebuilds the index so. Two
+    runs over one source wait for each other. The pool must have at least four connections.
 
     Raises:
         SourceError: no source has such a name.
         EmbeddingError: the embedder failed; what is finished stays.
+        RunCancelledError: somebody cancelled a run.
     """
     chosen = await list_sources(pool) if sources is None else [await find_source(pool, s) for s in sources]
-    generation, is_current = await generation_for(pool, embedder)
-    if not is_current:
-        await rebuild(pool, embedder, generation, partial(progress, "rebuild"))
+    rebuilt = await ready_generation(pool, embedder, lambda *steps: progress("rebuild", *steps))
+    whole = full and sources is None and not rebuilt
     async with Converter.opened() as converter:
-        run = _Run(pool, embedder, generation, converter, full=full, progress=progress)
-        return [await run.source(source) for source in chosen]
+        indexer = Indexer(pool, embedder, converter, reach or Reach(), defer, progress)
+        found = [await indexer.run(source, full=full, whole=whole) for source in chosen]
+    if whole:
+        await finish_build(pool, embedder, lambda *steps: progress("rebuild", *steps))
+    return [report for report in found if report]
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class Indexer:
+    """Brings sources up to date, a run at a time.
+
+    Attributes:
+        defer: defers the job that marks an answer whose quote is gone.
+    """
+
     pool: Pool
     embedder: Embedder
-    generation: Generation
     converter: Converter
-    _: KW_ONLY
-    full: bool
-    progress: Progress
+    reach: Reach
+    defer: DeferMark | None = None
+    progress: Progress = lambda *_: None
 
-    async def source(self, source: Source) -> SourceReport:
-        """Bring one source up to date, alone."""
-        async with _alone(self.pool, source) as connection:
-            await connection.execute("update sources set started_at = now() where id = %s", [source.id])
+    async def run(
+        self, source: Source, *, number: int | None = None, full: bool = False, whole: bool = False
+    ) -> SourceReport | None:
+        """Carry out the run `number`, or a new one, alone with the source; None where it is over already.
+
+        Raises:
+            EmbeddingError: the embedder failed; what is finished stays.
+            RunCancelledError: somebody cancelled the run.
+        """
+        async with alone(self.pool, source.id) as connection:
+            run = await begin_run(connection, source.id, number=number, full=full, whole=whole)
+            if run is None:
+                return None
             try:
-                files = await asyncio.to_thread(list_files, source)
-            except OSError as error:
-                report = SourceReport(source.name, error=f"{source.path} cannot be read: {error.strerror}.")
-            else:
-                plan = make_plan(files, await stored_documents(connection, source), full=self.full)
-                await connection.execute("delete from documents where id = any(%s)", [list(plan.removed)])
-                report = await self._carry_out(source, plan)
-            await _record(connection, source, report)
+                return await self._update(connection, run, source)
+            except asyncio.CancelledError:
+                if number is None:  # a job is taken up again; this is not
+                    await end_run(connection, run.id, "failed", None, INTERRUPTED)
+                raise
+            except Exception as error:
+                await end_run(connection, run.id, *_ending(error))
+                raise
+
+    async def _update(self, connection: AsyncConnection[Any], run: Run, source: Source) -> SourceReport:
+        try:
+            async with open_origin(source, self.reach) as origin:
+                listing = await origin.list()
+                plan = make_plan(listing.files, await stored_documents(connection, source), run)
+                work = _Work(self, run, source, origin, plan)
+                await work.remove()
+                report = await work.carry_out()
+        except UnreachableError as error:
+            await end_run(connection, run.id, "failed", None, str(error))
+            return SourceReport(source.name, error=str(error))
+        await end_run(connection, run.id, "finished", _counts(report), None)
+        seen = [listing.revision, source.id]
+        await connection.execute("update sources set revision = %s where id = %s", seen)
         return report
 
-    async def _carry_out(self, source: Source, plan: Plan) -> SourceReport:
+
+@dataclass(slots=True)
+class _Work:
+    """What a run does once it knows what there is to do, and how far it is."""
+
+    indexer: Indexer
+    run: Run
+    source: Source
+    origin: Origin
+    plan: Plan
+    report: SourceReport = field(init=False)
+
+    def __post_init__(self) -> None:
+        failures = tuple(Failure(file.path, reason) for file, reason in self.plan.failures)
+        self.report = SourceReport(
+            self.source.name,
+            self.plan.seen,
+            self.plan.indexed,
+            self.plan.unchanged,
+            self.run.removed,
+            failures,
+        )
+
+    async def remove(self) -> None:
+        """Remove what is gone, before anything else."""
+        ids = [document.id for document in self.plan.removed]
+        self.report = replace(self.report, removed=self.report.removed + len(ids))
+        async with self.indexer.pool.connection() as connection:
+            uris = await remove_documents(connection, self.run, ids)
+            await note_changes(connection, uris, self.indexer.defer)
+            going_on = await advance_run(connection, self.run.id, _counts(self.report))
+        _check(going_on)
+
+    async def carry_out(self) -> SourceReport:
         """Read, embed and store what the plan says; each stage works ahead of the next."""
-        seen = len(plan.to_read) + plan.unchanged + len(plan.failures)
-        indexed, unchanged = 0, plan.unchanged
-        failures = [Failure(file.path, reason) for file, reason in plan.failures]
+        indexer = self.indexer
+        generation = await self._generation() if self.plan.to_read else None
+        read = readings(self.plan.to_read, self.origin, indexer.converter)
         async with (
-            ahead(batches(readings(plan.to_read, self.converter)), AHEAD) as read,
-            ahead(embedded(self.pool, self.embedder, self.generation, read), AHEAD) as ready,
+            ahead(batches(read), AHEAD) as batched,
+            ahead(embedded(indexer.pool, indexer.embedder, generation, batched), AHEAD) as ready,
         ):
             async for batch, vectors in ready:
-                async with self.pool.connection() as connection:
-                    await store_readings(connection, self.generation, source.id, batch, vectors)
-                broken = [Failure(r.file.path, r.error) for r in batch if r.error]
-                same = sum(reading.same for reading in batch)
-                failures += broken
-                unchanged += same
-                indexed += len(batch) - len(broken) - same
-                self.progress(source.name, indexed + unchanged + len(failures), seen)
-        failures.sort(key=lambda failure: failure.path)
-        return SourceReport(source.name, seen, indexed, unchanged, len(plan.removed), tuple(failures))
+                await self._store(batch, vectors)
+        failures = sorted(self.report.failures, key=lambda failure: failure.path)
+        return replace(self.report, failures=tuple(failures))
+
+    async def _generation(self) -> Generation:
+        """Return the generation whose vectors need not be made again."""
+        await ready_generation(self.indexer.pool, self.indexer.embedder)
+        building = await build_beside(self.indexer.pool, self.indexer.embedder) if self.run.whole else None
+        if building:
+            return building
+        async with self.indexer.pool.connection() as connection:
+            return (await generations_of(connection, self.indexer.embedder))[0]
+
+    async def _store(self, batch: Sequence[Reading], vectors: Vectors) -> None:
+        """Store a batch in the current generation, and in one that is being filled beside it."""
+        self._count(batch)
+        async with self.indexer.pool.connection() as connection:
+            # A switch of generations waits for this transaction, and this one for a switch.
+            await connection.execute("lock table documents in row exclusive mode")
+            generations = await generations_of(connection, self.indexer.embedder)
+            uris = await store_readings(connection, generations, self.run, batch, vectors)
+            await note_changes(connection, uris, self.indexer.defer)
+            going_on = await advance_run(connection, self.run.id, _counts(self.report))
+        done = self.report.indexed + self.report.unchanged + self.report.failed
+        self.indexer.progress(self.source.name, done, self.report.seen)
+        _check(going_on)
+
+    def _count(self, batch: Sequence[Reading]) -> None:
+        gone = sum(reading.gone for reading in batch)
+        broken = tuple(Failure(r.file.path, r.error) for r in batch if r.error)
+        mine = [reading for reading in batch if reading.same and not self._indexed_before(reading)]
+        self.report = replace(
+            self.report,
+            seen=self.report.seen - gone,
+            removed=self.report.removed + sum(r.gone and r.known is not None for r in batch),
+            unchanged=self.report.unchanged + len(mine),
+            indexed=self.report.indexed + len(batch) - len(broken) - len(mine) - gone,
+            failures=self.report.failures + broken,
+        )
+
+    def _indexed_before(self, reading: Reading) -> bool:
+        """Whether it is the same because this run indexed it, before it was interrupted."""
+        return reading.known is not None and reading.known.run_id == self.run.id
 
 
-@asynccontextmanager
-async def _alone(pool: Pool, source: Source) -> AsyncIterator[AsyncConnection[Any]]:
-    """Wait until no other run has the source; the lock goes with its connection, however the run ends."""
-    async with pool.connection() as connection:
-        await connection.set_autocommit(True)
-        await connection.execute("select pg_advisory_lock(%s, %s)", [LOCK_SPACE, source.id])
-        try:
-            yield connection
-        finally:
-            await connection.execute("select pg_advisory_unlock(%s, %s)", [LOCK_SPACE, source.id])
-            await connection.set_autocommit(False)
+def _check(going_on: bool) -> None:
+    if not going_on:
+        raise RunCancelledError
 
 
-async def _record(connection: AsyncConnection[Any], source: Source, report: SourceReport) -> None:
-    counts = [report.seen, report.indexed, report.unchanged, report.failed, report.removed]
-    await connection.execute(
-        "update sources set finished_at = now(), seen = %s, indexed = %s, unchanged = %s, failed = %s,"
-        " removed = %s, error = %s where id = %s",
-        [*counts, report.error, source.id],
-    )
+def _counts(report: SourceReport) -> Counts:
+    return Counts(report.seen, report.indexed, report.unchanged, report.failed, report.removed)
+
+
+def _ending(error: Exception) -> tuple[State, None, str | None]:
+    """Return how a run that raised is recorded; only our own errors' words are known to hold no secret."""
+    if isinstance(error, RunCancelledError):
+        return "cancelled", None, None
+    ours = type(error).__module__.startswith("knowledge.")
+    return "failed", None, str(error) if ours else FAULT.format(type(error).__name__)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from knowledge.chunk import chunk
 from knowledge.convert import ParseError
 from knowledge.parse import parse
 from knowledge.passages import known_embeddings, prepare_passage
+from knowledge.sources.origin import GoneError, UnreadableError
 from knowledge.tokens import load_ruler
 
 if TYPE_CHECKING:
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
     from knowledge.convert import Converter
     from knowledge.database import Pool
     from knowledge.embed import Embedder
-    from knowledge.files import File
     from knowledge.generations import Generation
     from knowledge.passages import Passage
+    from knowledge.plan import Stored
+    from knowledge.sources.origin import File, Origin
     from knowledge.structure import Structure
 
 BATCH_PASSAGES = 128  # embedded together, across documents, so that batches of like length fill up
@@ -34,14 +36,25 @@ AHEAD = 1  # batches: one is read while one is embedded while one is stored
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A document as it was read: its passages, or the reason why there are none, or that it is the `same`."""
+    """What came of reading a document: its passages, or the reason why there are none.
+
+    Attributes:
+        file: as the origin has it now.
+        known: what is stored of it, where that counts.
+        same: its content is what is stored.
+        passing: the error may be gone next time; what is stored stays until then.
+        gone: it was removed after it was listed.
+    """
 
     file: File
+    known: Stored | None = None
     digest: bytes | None = None
     title: str = ""
     text: str | None = None
     error: str | None = None
     same: bool = False
+    passing: bool = False
+    gone: bool = False
     passages: Sequence[Passage] = field(default=())
 
 
@@ -70,37 +83,50 @@ class Cutter:
 
 
 async def readings(
-    files: Iterable[tuple[File, bytes | None]], converter: Converter
+    files: Iterable[tuple[File, Stored | None]], origin: Origin, converter: Converter
 ) -> AsyncIterator[Reading]:
     """Yield what was read of each file; one whose content is known already is not parsed again.
 
     Args:
-        files: each with the hash of the content that is stored, or None.
+        files: each with what is stored of it, or None.
+        origin: the opened source.
         converter: for what is not text.
     """
     cutter = Cutter()
     for file, known in files:
         try:
-            data, digest = await asyncio.to_thread(_read, file)
-            if digest == known:
-                yield Reading(file, same=True)
-                continue
-            document = await parse(data, file.path, converter)
+            yield await _reading(file, known, origin, converter, cutter)
         except ParseError as error:
-            yield Reading(file, error=str(error))
-        else:
-            passages = await cutter.cut(document.title, document.text, document.structure)
-            yield Reading(file, digest, document.title, document.text, passages=passages)
+            yield Reading(file, known, error=str(error))
+        except UnreadableError as error:
+            # Without time and version, the next run does not take it as known.
+            yield Reading(replace(file, mtime_ns=0, version=None), known, error=str(error), passing=True)
+        except GoneError:
+            yield Reading(file, known, gone=True)
 
 
-def _read(file: File) -> tuple[bytes, bytes]:
+async def _reading(
+    file: File, known: Stored | None, origin: Origin, converter: Converter, cutter: Cutter
+) -> Reading:
     if file.error:
         raise ParseError(file.error)
+    content = await origin.read(file, known.version if known else None)
+    if content.data is None:
+        error = known.error if known else None
+        return Reading(content.file, known, error=error, same=error is None)
+    digest = await asyncio.to_thread(_digest, content.data)
+    if known and digest == known.content_hash:
+        return Reading(content.file, known, same=True)
     try:
-        data = file.location.read_bytes()
-    except OSError as error:
-        raise ParseError(f"It cannot be read: {error.strerror}.") from error
-    return data, hashlib.sha256(data).digest()
+        document = await parse(content.data, content.file.path, converter)
+    except ParseError as error:
+        return Reading(content.file, known, error=str(error))
+    passages = await cutter.cut(document.title, document.text, document.structure)
+    return Reading(content.file, known, digest, document.title, document.text, passages=passages)
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
 
 
 async def batches(items: AsyncIterator[Item]) -> AsyncIterator[list[Item]]:
@@ -118,13 +144,15 @@ async def batches(items: AsyncIterator[Item]) -> AsyncIterator[list[Item]]:
 
 
 async def embedded(
-    pool: Pool, embedder: Embedder, generation: Generation, batches: AsyncIterator[list[Item]]
+    pool: Pool, embedder: Embedder, generation: Generation | None, batches: AsyncIterator[list[Item]]
 ) -> AsyncIterator[tuple[list[Item], dict[bytes, NDArray[np.float32]]]]:
     """Yield each batch with its passages' vectors by hash; known text is not embedded again."""
     async for batch in batches:
         passages = [passage for item in batch for passage in item.passages]
-        async with pool.connection() as connection:
-            vectors = await known_embeddings(connection, generation, passages)
+        vectors: dict[bytes, NDArray[np.float32]] = {}
+        if generation and passages:
+            async with pool.connection() as connection:
+                vectors = await known_embeddings(connection, generation, passages)
         new = {p.embedded_hash: p.embedded for p in passages if p.embedded_hash not in vectors}
         if new:
             vectors |= zip(new, await embedder.embed(list(new.values())), strict=True)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from knowledge.ahead import ahead
-from knowledge.generations import switch_generation
+from knowledge.alone import BUILD, alone, alone_now
+from knowledge.generations import (
+    current_generation,
+    generation_for,
+    generations_of,
+    sweep_generations,
+    switch_generation,
+)
 from knowledge.parse import structure_of
 from knowledge.passages import store_passages
 from knowledge.pipeline import AHEAD, Cutter, batches, embedded
+from knowledge.runs import whole_runs_open
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from psycopg import AsyncConnection
 
@@ -21,12 +30,22 @@ if TYPE_CHECKING:
     from knowledge.generations import Generation
     from knowledge.passages import Passage
 
+# Called with documents done and documents to do.
+Steps = Callable[[int, int], None]
+
 # What the generation still lacks. A document that changes meanwhile loses its passages, and so comes again.
 _MISSING = """
     select id, source_id from documents d
      where content is not null and id <> all(%(empty)s)
        and not exists (select from passages p where p.document_id = d.id and p.generation_id = %(generation)s)
      order by id"""
+
+# A run may have brought it meanwhile.
+_LACKING = """
+    select path, title, content, indexed_at from documents d
+     where id = %(document)s and content is not null
+       and not exists (
+           select from passages p where p.document_id = d.id and p.generation_id = %(generation)s)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +56,44 @@ class _Recut:
     passages: Sequence[Passage]
 
 
-async def rebuild(
-    pool: Pool, embedder: Embedder, generation: Generation, progress: Callable[[int, int], None]
-) -> None:
+async def ready_generation(pool: Pool, embedder: Embedder, progress: Steps = lambda *_: None) -> bool:
+    """See to it that the current generation is this embedder's; return whether it had to be rebuilt.
+
+    Whoever else is at that is waited for.
+    """
+    async with pool.connection() as connection:
+        current = await current_generation(connection)
+    if current and (current.embedder, current.dimensions) == (embedder.name, embedder.dimensions):
+        return False
+    async with alone(pool, BUILD):
+        generation, is_current = await generation_for(pool, embedder)
+        if not is_current:
+            await rebuild(pool, embedder, generation, progress)
+        return not is_current
+
+
+async def finish_build(pool: Pool, embedder: Embedder, progress: Steps = lambda *_: None) -> bool:
+    """Fill what the generation beside still lacks and switch to it, if no run still adds to it."""
+    async with alone(pool, BUILD) as connection:
+        if await whole_runs_open(connection):
+            return False
+        _, *beside = await generations_of(connection, embedder)
+        if beside:
+            await rebuild(pool, embedder, beside[0], progress)
+        return bool(beside)
+
+
+async def sweep(pool: Pool, embedder: Embedder) -> int:
+    """Drop what abandoned rebuilds left; return how many there were. One under way is left alone."""
+    async with alone_now(pool, BUILD) as connection:
+        if connection is None or await whole_runs_open(connection):
+            return 0
+        async with connection.transaction():
+            await connection.execute("lock table documents in share mode")
+            return await sweep_generations(connection, embedder)
+
+
+async def rebuild(pool: Pool, embedder: Embedder, generation: Generation, progress: Steps) -> None:
     """Fill `generation` with every stored document, then make it current and drop the old one.
 
     Questions are answered from the old one throughout. An interrupted rebuild is taken up where it stopped.
@@ -49,7 +103,7 @@ async def rebuild(
         missing = await _missing(pool, generation, empty)
         done = 0
         async with (
-            ahead(batches(_recuts(pool, missing)), AHEAD) as recuts,
+            ahead(batches(_recuts(pool, generation, missing)), AHEAD) as recuts,
             ahead(embedded(pool, embedder, generation, recuts), AHEAD) as ready,
         ):
             async for batch, vectors in ready:
@@ -83,15 +137,15 @@ async def _missing(pool: Pool, generation: Generation, empty: Sequence[int]) -> 
         return await rows.fetchall()
 
 
-async def _recuts(pool: Pool, documents: Sequence[tuple[int, int]]) -> AsyncIterator[_Recut]:
+async def _recuts(
+    pool: Pool, generation: Generation, documents: Sequence[tuple[int, int]]
+) -> AsyncIterator[_Recut]:
     cutter = Cutter()
     for document_id, source_id in documents:
         async with pool.connection() as connection:
-            found = await connection.execute(
-                "select path, title, content, indexed_at from documents where id = %s", [document_id]
-            )
+            found = await connection.execute(_LACKING, {"document": document_id, "generation": generation.id})
             row = await found.fetchone()
-        if row and row[2] is not None:
+        if row:
             path, title, content, indexed_at = row
             passages = await cutter.cut(title, content, structure_of(path, content))
             yield _Recut(document_id, source_id, indexed_at, passages)

@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from knowledge.answers import Retrieved
 from knowledge.generations import GenerationError, current_generation
 from knowledge.lexical import terms
-from knowledge.sources import document_link
+from knowledge.sources.registry import document_link
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +102,7 @@ def _retrieved(rank: int, row: dict[str, Any]) -> Retrieved:
         start=row["start_char"],
         end=row["end_char"],
         scores={stage: round(row[stage], 4) for stage in ("dense", "lexical", "fused")},
-        link=document_link(row["link_base"], row["path"]),
+        link=document_link(row["link_base"], row["path"], row["uri"]),
         passage_id=row["id"],
     )
 

@@ -1,4 +1,4 @@
-"""What is indexed, source by source, and what is not and why."""
+"""What is indexed, source by source, what is not and why, and how each was kept up to date."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from psycopg.rows import dict_row
 
 from knowledge.generations import current_generation
 from knowledge.reports import Failure
+from knowledge.runs import end_dead_runs
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,13 +19,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """A source as it is now, and what its last finished run did (see `SourceReport`)."""
+    """A source as it is now, and its last run: seen = indexed + unchanged + failed (`knowledge.runs.Run`).
+
+    Attributes:
+        failures: the documents that cannot be read, or for now cannot be read anew, and why.
+        run_id: the last run that began.
+        state: of that run; None before the first.
+        waiting: whether a run waits to begin.
+        due_at: when the schedule asks for the next run; None: it asks for none.
+        oldest_unseen: since when a change is known of that no run has brought in yet; None: none is known of.
+    """
 
     name: str
     uri: str
+    audience: list[str] | None
+    schedule: str | None
     documents: int
     passages: int
     failures: tuple[Failure, ...]
+    run_id: int | None
+    state: str | None
+    cause: str | None
     seen: int
     indexed: int
     unchanged: int
@@ -33,6 +48,9 @@ class SourceStatus:
     error: str | None
     started_at: datetime | None
     finished_at: datetime | None
+    waiting: bool
+    due_at: datetime | None
+    oldest_unseen: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +64,7 @@ class Status:
 async def status(pool: Pool) -> Status:
     """Return what is indexed and what failed."""
     async with pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        await end_dead_runs(connection)
         generation = await current_generation(connection)
         await cursor.execute(_SOURCES, [generation.id if generation else None])
         sources = await cursor.fetchall()
@@ -63,8 +82,20 @@ async def status(pool: Pool) -> Status:
     return Status(generation.embedder if generation else None, tuple(found_sources))
 
 
+# A change is unseen until a run that was asked for because of it, or a later one, has finished.
 _SOURCES = """
-    select s.id, s.name, s.uri, seen, indexed, unchanged, failed, removed, error, started_at, finished_at,
+    select s.id, s.name, s.uri, s.audience, s.schedule, s.due_at, r.id as run_id, r.state, r.cause,
+           coalesce(r.seen, 0) as seen, coalesce(r.indexed, 0) as indexed,
+           coalesce(r.unchanged, 0) as unchanged, coalesce(r.failed, 0) as failed,
+           coalesce(r.removed, 0) as removed, r.error, r.started_at, r.finished_at,
+           exists (select from runs w where w.source_id = s.id and w.state = 'waiting') as waiting,
+           (select min(u.changed_at) from runs u
+             where u.source_id = s.id and u.state <> 'finished'
+               and u.id > coalesce((select max(f.id) from runs f
+                                     where f.source_id = s.id and f.state = 'finished'), 0)) as oldest_unseen,
            (select count(*) from documents d where d.source_id = s.id and content is not null) as documents,
            (select count(*) from passages p where p.source_id = s.id and p.generation_id = %s) as passages
-      from sources s order by name"""
+      from sources s
+      left join lateral (select * from runs where source_id = s.id and started_at is not null
+                          order by id desc limit 1) r on true
+     order by name"""

@@ -1,36 +1,45 @@
-"""The files of a source: which there are, and which cannot be had and why."""
+"""The files of a local folder: which there are, and which cannot be had and why."""
 
 from __future__ import annotations
 
+import asyncio
 import os
-from dataclasses import dataclass
-from fnmatch import fnmatch
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knowledge.parse import MAX_BYTES, SUFFIXES, too_large
+from knowledge.parse import MAX_BYTES, too_large
+from knowledge.sources.globs import wanted
+from knowledge.sources.origin import Content, File, GoneError, Listing, UnreachableError, UnreadableError
+from knowledge.sources.uri import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from knowledge.sources import Source
+    from knowledge.sources.registry import Source
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """A document's file as the folder lists it; `error` says why it cannot be read at all."""
+class LocalOrigin:
+    """A folder or a file of this machine."""
 
-    location: Path
-    path: str  # within the source, with forward slashes
-    size: int = 0  # bytes
-    mtime_ns: int = 0
-    error: str | None = None
-    is_folder: bool = False
+    def __init__(self, source: Source) -> None:
+        self._source = source
 
-    @property
-    def uri(self) -> str:
-        """The document's URI."""
-        return self.location.as_uri()
+    async def list(self) -> Listing:
+        """Return the files as they are now."""
+        try:
+            return Listing(await asyncio.to_thread(list_files, self._source))
+        except OSError as error:
+            path = local_path(self._source.uri)
+            raise UnreachableError(f"{path} cannot be read: {error.strerror}.") from error
+
+    async def read(self, file: File, version: str | None) -> Content:  # noqa: ARG002 - files have none
+        """Read a file's bytes."""
+        try:
+            return Content(await asyncio.to_thread(_read, local_path(file.uri)), file)
+        except FileNotFoundError as error:
+            raise GoneError from error
+        except OSError as error:
+            raise UnreadableError(f"It cannot be read: {error.strerror}.") from error
 
 
 def list_files(source: Source) -> list[File]:
@@ -42,12 +51,17 @@ def list_files(source: Source) -> list[File]:
     Raises:
         OSError: the source itself cannot be read.
     """
-    root = source.path
+    root = local_path(source.uri)
     if root.is_file():
         return [_file(root, root.name, root.parent)]
     os.scandir(root).close()
-    found = [file for file in _walk(root) if file.is_folder or _wanted(file.path, source)]
+    found = [file for file in _walk(root) if file.is_folder or wanted(file.path, source)]
     return sorted(found, key=lambda file: file.path)
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as opened:  # it may have grown since it was listed
+        return opened.read(MAX_BYTES + 1)
 
 
 def _walk(root: Path) -> Iterator[File]:
@@ -66,7 +80,7 @@ def _walk(root: Path) -> Iterator[File]:
 
 
 def _folder(location: Path, root: Path, error: str) -> File:
-    return File(location, _path(location, root), error=error, is_folder=True)
+    return File(location.as_uri(), _path(location, root), error=error, is_folder=True)
 
 
 def _path(location: Path, root: Path) -> str:
@@ -77,20 +91,12 @@ def _path(location: Path, root: Path) -> str:
 def _file(location: Path, path: str, root: Path) -> File:
     try:
         if location.is_symlink() and not location.resolve(strict=True).is_relative_to(root.resolve()):
-            return File(location, path, error="A link out of the source is not followed.")
+            return File(location.as_uri(), path, error="A link out of the source is not followed.")
         if not location.is_file():
-            return File(location, path, error="It is no regular file.")
+            return File(location.as_uri(), path, error="It is no regular file.")
         facts = location.stat()
     except (OSError, RuntimeError) as error:  # RuntimeError: a link that loops
         reason = getattr(error, "strerror", None) or "a link that leads nowhere"
-        return File(location, path, error=f"It cannot be read: {reason}.")
+        return File(location.as_uri(), path, error=f"It cannot be read: {reason}.")
     large = too_large(facts.st_size) if facts.st_size > MAX_BYTES else None
-    return File(location, path, facts.st_size, facts.st_mtime_ns, large)
-
-
-def _wanted(path: str, source: Source) -> bool:
-    if any(fnmatch(path, glob) for glob in source.exclude):
-        return False
-    if source.include:
-        return any(fnmatch(path, glob) for glob in source.include)
-    return PurePosixPath(path).suffix.lower() in SUFFIXES
+    return File(location.as_uri(), path, facts.st_size, facts.st_mtime_ns, error=large)

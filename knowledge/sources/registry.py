@@ -1,0 +1,257 @@
+"""The registry of what is indexed: each source with its name, filters, schedule, link and audience."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from psycopg import errors, sql
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from knowledge.sources.schedule import DEFAULTS, check_schedule, next_due
+from knowledge.sources.uri import (
+    SECRETS,
+    Kind,
+    SourceError,
+    default_name,
+    kind_of,
+    local_path,
+    normalised,
+)
+from knowledge.stale import forget_source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from knowledge.database import Pool
+
+# A channel, a user group or a person.
+_READER = re.compile(r"[CGSUW][A-Z0-9]+")
+_SETTING = re.compile(r"[A-Z][A-Z0-9_]*")
+_COLUMNS = "id, name, uri, include, exclude, link_base, audience, schedule, options, revision"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where documents come from.
+
+    Attributes:
+        uri: its address, without credentials; `knowledge.sources.uri` says which there are.
+        include: globs on the path within the source; none means every supported kind of file.
+        exclude: globs that win over `include`.
+        link_base: the http(s) prefix under which a document can be opened, or None.
+        audience: who may read it: ids of channels, user groups and people; None is everyone.
+        schedule: an interval, a cron expression or `never`.
+        options: what its driver is given; `{"setting": NAME}` stands for the value of a setting.
+        revision: what the last finished run saw, such as a git commit.
+    """
+
+    id: int
+    name: str
+    uri: str
+    include: list[str]
+    exclude: list[str]
+    link_base: str | None
+    audience: list[str] | None
+    schedule: str | None
+    options: dict[str, Any]
+    revision: str | None
+
+    @property
+    def kind(self) -> Kind:
+        """What kind of origin it is."""
+        return kind_of(self.uri)
+
+    @property
+    def path(self) -> Path:
+        """The folder or file of a local source."""
+        return local_path(self.uri)
+
+
+async def add_source(
+    pool: Pool,
+    uri: str,
+    *,
+    name: str | None = None,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    link_base: str | None = None,
+    audience: Sequence[str] | None = None,
+    schedule: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    secrets: Mapping[str, str] | None = None,
+) -> Source:
+    """Register a source; adding it again changes its name, filters, link, audience and schedule.
+
+    Args:
+        pool: of the database.
+        uri: a local path, or an address of any kind that `knowledge.sources` has.
+        name: what to call it; else its own.
+        include: globs of what to index; none means every supported kind of file.
+        exclude: globs that win over `include`.
+        link_base: the http(s) prefix under which its documents can be opened.
+        audience: ids of the channels, user groups and people who may read it; None is everyone.
+        schedule: when to look again; None takes the kind's own.
+        options: what the driver is given.
+        secrets: options whose value is that of a setting, by the setting's name.
+
+    Raises:
+        SourceError: it does not exist, cannot be, or the name belongs to another source.
+    """
+    address = normalised(uri)
+    kept = check_schedule(schedule or DEFAULTS[kind_of(address)])
+    row = {
+        "name": name or default_name(address),
+        "uri": address,
+        "include": list(include),
+        "exclude": list(exclude),
+        "link_base": _checked_link(link_base),
+        "audience": _checked_audience(audience),
+        "schedule": kept,
+        "due_at": next_due(kept, datetime.now(UTC)) and datetime.now(UTC),
+        "options": Jsonb(_checked_options(options or {}, secrets or {})),
+        "named": name is not None,
+    }
+    return await _write(pool, _ADD, row)
+
+
+async def edit_source(pool: Pool, name: str, **changes: Any) -> Source:
+    """Change a source's name, include, exclude, link_base, audience, schedule, options or secrets.
+
+    `options` and `secrets` go together: they replace what there was. `audience=None` is everyone.
+
+    Raises:
+        SourceError: there is no such source, or a value cannot be.
+    """
+    source = await find_source(pool, name)
+    row = _checked(changes)
+    if not row:
+        return source
+    if "schedule" in row:
+        row["due_at"] = next_due(row["schedule"], datetime.now(UTC))
+    assignments = sql.SQL(", ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(column), sql.Placeholder(column)) for column in row
+    )
+    statement = sql.SQL("update sources set {} where id = %(id)s returning {}").format(
+        assignments, sql.SQL(_COLUMNS)
+    )
+    return await _write(pool, statement, {**row, "id": source.id})
+
+
+def _checked(changes: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns that the changes set."""
+    row: dict[str, Any] = {key: changes[key] for key in ("name", "include", "exclude") if key in changes}
+    if "link_base" in changes:
+        row["link_base"] = _checked_link(changes["link_base"])
+    if "audience" in changes:
+        row["audience"] = _checked_audience(changes["audience"])
+    if "schedule" in changes:
+        row["schedule"] = check_schedule(changes["schedule"])
+    if "options" in changes or "secrets" in changes:
+        options = _checked_options(changes.get("options") or {}, changes.get("secrets") or {})
+        row["options"] = Jsonb(options)
+    return row
+
+
+async def _write(pool: Pool, statement: str | sql.Composed, row: dict[str, Any]) -> Source:
+    async with pool.connection() as connection, connection.cursor(row_factory=class_row(Source)) as cursor:
+        try:
+            await cursor.execute(statement, row)
+        except errors.UniqueViolation:
+            raise SourceError(
+                f"There is a source called {row['name']!r} already; give this one a name."
+            ) from None
+        source = await cursor.fetchone()
+    assert source is not None
+    return source
+
+
+async def list_sources(pool: Pool) -> list[Source]:
+    """Return all sources by name."""
+    async with pool.connection() as connection, connection.cursor(row_factory=class_row(Source)) as cursor:
+        await cursor.execute(f"select {_COLUMNS} from sources order by name")  # noqa: S608 the columns are ours
+        return await cursor.fetchall()
+
+
+async def find_source(pool: Pool, name: str) -> Source:
+    """Return the source of that name, URI or local path.
+
+    Raises:
+        SourceError: there is none; the message lists those that exist.
+    """
+    sources = await list_sources(pool)
+    for source in sources:
+        if name in {source.name, source.uri} or (source.kind is Kind.LOCAL and name == str(source.path)):
+            return source
+    known = ", ".join(source.name for source in sources) or "none yet"
+    raise SourceError(f"There is no source {name!r}; there is: {known}.")
+
+
+async def remove_source(pool: Pool, name: str) -> Source:
+    """Forget the source of that name with its documents and passages, at once.
+
+    Raises:
+        SourceError: there is none.
+    """
+    source = await find_source(pool, name)
+    async with pool.connection() as connection:
+        await forget_source(connection, source.id)
+        await connection.execute("delete from sources where id = %s", [source.id])
+    return source
+
+
+def document_link(link_base: str | None, path: str, uri: str = "") -> str | None:
+    """Return where a person can open the document at `path` within its source, or None.
+
+    A document of a website is opened where it is.
+    """
+    if link_base is None:
+        return uri if urlsplit(uri).scheme in {"http", "https"} else None
+    return f"{link_base.rstrip('/')}/{quote(path)}"
+
+
+def _checked_link(link_base: str | None) -> str | None:
+    if link_base is not None and urlsplit(link_base).scheme not in {"http", "https"}:
+        raise SourceError(f"The link base {link_base!r} is no http(s) address.")
+    return link_base
+
+
+def _checked_audience(audience: Sequence[str] | None) -> list[str] | None:
+    if audience is None:
+        return None
+    if not audience or (wrong := [reader for reader in audience if not _READER.fullmatch(reader)]):
+        shown = repr(wrong[0]) if audience else "nobody"
+        raise SourceError(
+            f"An audience is a list of ids of channels (C…), user groups (S…) or people (U…): not {shown}."
+        )
+    return list(dict.fromkeys(audience))
+
+
+def _checked_options(options: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
+    if plain := sorted(SECRETS & {name.lower() for name in options}):
+        raise SourceError(
+            f"The option {plain[0]!r} is a credential, which would be stored and shown. Put it into a setting"
+            f" and name that: --secret {plain[0]}=NAME_OF_THE_SETTING."
+        )
+    if wrong := [setting for setting in secrets.values() if not _SETTING.fullmatch(setting)]:
+        hidden = f"{len(wrong[0])} characters"
+        raise SourceError(f"A secret is given as the NAME of a setting, in capitals (this had {hidden}).")
+    return {**options, **{name: {"setting": setting} for name, setting in secrets.items()}}
+
+
+# Without a name given, a source that is known keeps the one it has.
+_ADD = f"""
+    insert into sources (name, uri, include, exclude, link_base, audience, schedule, due_at, options)
+    values (%(name)s, %(uri)s, %(include)s, %(exclude)s, %(link_base)s, %(audience)s, %(schedule)s,
+            %(due_at)s, %(options)s)
+    on conflict (uri) do update set
+        name = case when %(named)s then excluded.name else sources.name end,
+        include = excluded.include, exclude = excluded.exclude, link_base = excluded.link_base,
+        audience = excluded.audience, schedule = excluded.schedule, due_at = excluded.due_at,
+        options = excluded.options
+    returning {_COLUMNS}"""  # noqa: S608 the columns are ours
