@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from knowledge.answers import Answer
     from knowledge.database import Pool
     from knowledge.embed import Embedder
+    from knowledge.sources.origin import Reach
 
 POOL_SIZE = 8
 NO_BOT_TOKEN = "SLACK_BOT_TOKEN is not set: docs/slack-setup.md shows where it comes from."  # noqa: S105 - a sentence
@@ -82,6 +83,13 @@ async def engine(settings: Settings) -> AsyncIterator[Engine]:
     key = plain(settings.almanac_model_key)
     async with open_engine(settings.almanac_model, adapter=settings.almanac_adapter, api_key=key) as opened:
         yield opened
+
+
+def reach(settings: Settings) -> Reach:
+    """Return what sources may use."""
+    from knowledge.sources.origin import Reach
+
+    return Reach(settings.almanac_home / "sources")
 
 
 @asynccontextmanager

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ANSWERS = "answers"
 SETTLE_QUESTION = "settle_question"
+MARK_ANSWER = "mark_answer"
 
 HEARTBEAT = 1.0  # seconds between a worker's signs of life
 DEAD_AFTER = 6.0  # seconds without one; a kill delays the answer by this much
@@ -42,6 +43,12 @@ class Settle(Protocol):
     """Brings a question's thread up to date; `attempt` counts from 0, kills included."""
 
     async def __call__(self, question_id: int, *, attempt: int) -> None: ...
+
+
+class Mark(Protocol):
+    """Shows under an answer which of its quotes are gone, or takes that off again."""
+
+    async def __call__(self, question_id: int) -> None: ...
 
 
 class Backoff(BaseRetryStrategy):
@@ -76,7 +83,19 @@ class Deferrer:
         await task.defer_async(question_id=question_id)
 
 
-async def work(jobs: App, settle: Settle, *, concurrency: int) -> None:
+class Marker:
+    """Defers the job that marks an answer whose quotes are gone."""
+
+    def __init__(self, jobs: App) -> None:
+        self._jobs = jobs
+
+    async def __call__(self, connection: AsyncConnection[Any], question_id: int, lock: str) -> None:
+        """Defer within the connection's transaction, after whatever else its thread waits for."""
+        task = self._jobs.configure_task(MARK_ANSWER, queue=ANSWERS, lock=lock, connection=connection)
+        await task.defer_async(question_id=question_id)
+
+
+async def work(jobs: App, settle: Settle, *, concurrency: int, mark: Mark | None = None) -> None:
     """Run jobs until the task is cancelled; those that are running get some seconds to finish.
 
     It returns only where the queue was lost. Signals are left to the process.
@@ -85,22 +104,30 @@ async def work(jobs: App, settle: Settle, *, concurrency: int) -> None:
         jobs: The open queue. Its pool should hold two connections for each concurrent job and three more.
         settle: Settles one question.
         concurrency: How many questions are worked on at once.
+        mark: Marks one answer whose quotes are gone.
     """
     _register(jobs, settle)
+    if mark:
+        _register_mark(jobs, mark)
     reviver = asyncio.create_task(_revive(jobs))
     try:
-        await jobs.run_worker_async(
-            queues=[ANSWERS],
-            concurrency=concurrency,
-            delete_jobs="successful",
-            update_heartbeat_interval=HEARTBEAT,
-            stalled_worker_timeout=FORGOTTEN_AFTER,
-            fetch_job_polling_interval=HEARTBEAT,
-            shutdown_graceful_timeout=PATIENCE,
-            install_signal_handlers=False,
-        )
+        await run_queue(jobs, ANSWERS, concurrency=concurrency, patience=PATIENCE)
     finally:
         reviver.cancel()
+
+
+async def run_queue(jobs: App, queue: str, *, concurrency: int, patience: float) -> None:
+    """Run a queue's jobs until cancelled; `patience` is how many seconds those that run then get."""
+    await jobs.run_worker_async(
+        queues=[queue],
+        concurrency=concurrency,
+        delete_jobs="successful",
+        update_heartbeat_interval=HEARTBEAT,
+        stalled_worker_timeout=FORGOTTEN_AFTER,
+        fetch_job_polling_interval=HEARTBEAT,
+        shutdown_graceful_timeout=patience,
+        install_signal_handlers=False,
+    )
 
 
 def _register(jobs: App, settle: Settle) -> None:
@@ -112,6 +139,12 @@ def _register(jobs: App, settle: Settle) -> None:
     @jobs.task(name="forget_old_jobs", queue=ANSWERS)
     async def forget_old_jobs(timestamp: int) -> None:
         await jobs.job_manager.delete_old_jobs(nb_hours=7 * 24, include_failed=True)
+
+
+def _register_mark(jobs: App, mark: Mark) -> None:
+    @jobs.task(name=MARK_ANSWER, queue=ANSWERS, retry=Backoff())
+    async def mark_answer(question_id: int) -> None:
+        await mark(question_id)
 
 
 async def _revive(jobs: App) -> None:

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hashing import HashingEmbedder
 
 from knowledge.embed import EmbeddingError
 from knowledge.generations import GenerationError
@@ -17,34 +17,12 @@ from knowledge.sources import SourceError, add_source, list_sources, remove_sour
 from knowledge.status import status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from knowledge.database import Pool
     from knowledge.reports import SourceReport
-
-
-@dataclass
-class HashingEmbedder:
-    """A bag of hashed words, near for texts that share words; notes what it embedded."""
-
-    name: str = "hashing"
-    dimensions: int = 64
-    embedded: list[str] = field(default_factory=list)
-    fail_after: int | None = None
-
-    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        if self.fail_after is not None and len(self.embedded) >= self.fail_after:
-            raise EmbeddingError("the server is gone")
-        self.embedded += texts
-        rows = np.full((len(texts), self.dimensions), 1e-3, dtype=np.float32)
-        for row, text in zip(rows, texts, strict=True):
-            for word in text.lower().split():
-                row[sum(word.encode()) % self.dimensions] += 1
-        unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-        return unit
 
 
 @pytest.fixture

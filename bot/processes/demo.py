@@ -100,7 +100,7 @@ async def running(
         app = await opened(wiring.slack_app(local, pool))
         await opened(shown(CONNECTING, connected(app, workspace.app_token)))
         answer = wiring.answerer(pool, embedder, engine)
-        yield Demo(workspace, partial(answer_questions, local, pool, answer))
+        yield Demo(workspace, partial(answer_questions, local, pool, answer, embedder=embedder))
 
 
 def demo_settings(settings: Settings, knowledge: Path) -> Settings:

@@ -1,4 +1,4 @@
-"""`almanac worker`: owns the model, and answers what was recorded."""
+"""`almanac worker`: owns the model, answers what was recorded, and keeps the index up to date."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING
 
 from bot import wiring
 from bot.processes.serve import MIGRATION_SECONDS, introduced
+from bot.processes.together import until_one_ends
 from handlers.reply import Delivery
+from knowledge import reindexing
 from knowledge.jobs import open_jobs, work
+from knowledge.reindexing import work_on_sources
+from knowledge.watch import keep_current
 
 if TYPE_CHECKING:
     from bot.config import Settings
     from handlers.services import AnswerQuestion
     from knowledge.database import Pool
+    from knowledge.embed import Embedder
 
 CONCURRENCY = 4  # answers in the making; the engine decodes them together
 PAUSE = 1.0  # seconds before a queue that was lost is taken up again
@@ -33,15 +38,25 @@ async def run_worker(settings: Settings, *, concurrency: int = CONCURRENCY) -> N
     size = pool_size(concurrency)
     async with (
         wiring.database(settings, size=size, patience=MIGRATION_SECONDS) as pool,
-        wiring.answering(settings, pool) as answer,
+        wiring.embedder(settings) as embedder,
+        wiring.engine(settings) as engine,
     ):
-        await answer_questions(settings, pool, answer, concurrency=concurrency)
+        answer = wiring.answerer(pool, embedder, engine)
+        await answer_questions(settings, pool, answer, embedder=embedder, concurrency=concurrency)
 
 
 async def answer_questions(
-    settings: Settings, pool: Pool, answer: AnswerQuestion, *, concurrency: int = CONCURRENCY
+    settings: Settings,
+    pool: Pool,
+    answer: AnswerQuestion,
+    *,
+    embedder: Embedder | None = None,
+    concurrency: int = CONCURRENCY,
 ) -> None:
-    """Take jobs from the queue and bring each question's thread up to date, until cancelled."""
+    """Take jobs from the queue and bring each question's thread up to date, until cancelled.
+
+    With an embedder, sources are watched, their schedules kept, and their runs carried out as well.
+    """
     client = wiring.slack_client(settings)
     identity = await introduced(client)
     log.info("Answering as %s with %s", identity.user, settings.almanac_model)
@@ -49,11 +64,15 @@ async def answer_questions(
         async with open_jobs(pool) as jobs:
             services = wiring.services(pool, jobs, answer)
             delivery = Delivery(client, services, identity.bot_user_id or "")
-            await work(jobs, delivery.settle, concurrency=concurrency)
+            duties = [work(jobs, delivery.settle, concurrency=concurrency)]
+            if embedder:
+                duties.append(work_on_sources(jobs, pool, embedder, wiring.reach(settings)))
+                duties.append(keep_current(pool, jobs))
+            await until_one_ends(*duties)
         log.warning("The job queue was lost; taking it up again.")
         await asyncio.sleep(PAUSE)
 
 
 def pool_size(concurrency: int) -> int:
-    """Return how many connections a worker needs: two a job, and three for the queue itself."""
-    return 2 * concurrency + 3
+    """Return how many connections a worker needs: for questions, runs, the two queues and the watch."""
+    return 2 * concurrency + reindexing.CONCURRENCY * reindexing.CONNECTIONS + 5
