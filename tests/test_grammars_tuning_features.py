@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grammars.answer.sentences import units
+from grammars.answer.sentences import statements
 from grammars.embedded.loading import minilm_folder
 from grammars.embedded.tokenizer import END, START, build_tokenizer, build_vocabulary
 from grammars.engine.protocol import PassageText
@@ -55,7 +55,7 @@ def examples(draw: Any) -> Example:
     passages = tuple(PassageText("T", "", " ".join(lines)) for lines in chosen)
     gold: list[tuple[tuple[int, int], ...]] = []
     for passage in passages:
-        found = [(unit.content, unit.end) for unit in units(passage.text) if not unit.blank]
+        found = [(unit.content, unit.end) for unit in statements(passage.text)]
         picked = draw(st.lists(st.sampled_from(found), max_size=3, unique=True)) if found else []
         gold.append(tuple(sorted(picked)))
     return Example("When?", passages, tuple(gold))
@@ -73,7 +73,7 @@ def test_the_target_is_the_json_that_the_grammar_admits(example: Example, decoys
     assert 1 <= len(written["citations"]) <= QUOTES
     for citation in written["citations"]:
         text = example.passages[citation["passage"] - 1].text
-        found = [unit for unit in units(text) if not unit.blank]
+        found = statements(text)
         runs = [text[a.content : b.end] for i, a in enumerate(found) for b in found[i : i + 3]]
         assert citation["quote"] in runs
 

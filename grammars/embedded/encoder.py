@@ -16,17 +16,20 @@ import torch
 from torch import nn
 from transformers.modeling_outputs import BaseModelOutput
 
-from grammars.embedded.glance import FEATURES, Glance, lines
+from grammars.embedded.evidence import FEATURES, Evidence, Judged, Sentences, Text, compare
+from grammars.embedded.glance import Glance
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from transformers import BertModel
+
+    from grammars.embedded.glance import Pieces
 
 _PAD, _UNKNOWN, _CLS, _SEP = 0, 100, 101, 102  # MiniLM's ids
 _LENGTHS = (64, 128, 192, 256, 320, 384, 512)  # segments are padded to these: bfloat16 compiles each shape
 _GROUP = 8  # more segments than this are filled up to a multiple of it
-_QUESTION_LENGTHS = (32, 64, 128)
 _OTHER, _IN_QUESTION = 0, 1
-_WEIGHTS = (8.0, 2.0, 2.0, 2.0, 2.0)  # of the first glance, before training: about MiniLM's own temperature
 _AT_CLS, _AT_SEP, _AT_PAD = -1, -2, -3  # instead of a place in the flat rows
 
 
@@ -36,15 +39,60 @@ class Source(BaseModelOutput):
 
     Attributes:
         last_hidden_state: (B, N, H) over the flat row; a passage separator's place holds its segment's [CLS].
-        source_ids: (B, N), the flat row itself, to point into.
+        source_ids: (B, N), the flat row without the marks around sentences, to point into.
         source_mask: (B, N), 1 where a token was read and may be attended to.
-        glance: (B, N), how near each place is to the question at first glance.
+        judged: the sentences' scores.
     """
 
     last_hidden_state: torch.Tensor | None = None
     source_ids: torch.Tensor | None = None
     source_mask: torch.Tensor | None = None
-    glance: torch.Tensor | None = None
+    judged: Judged | None = None
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The ids of the mark around sentences, and of a space that is a token of its own."""
+
+    sentence: int
+    space: int
+
+
+def without_marks(
+    ids: torch.Tensor, mask: torch.Tensor, marks: Marks
+) -> tuple[torch.Tensor, torch.Tensor, list[list[range]]]:
+    """Take the marks around sentences out of flat rows (B, N).
+
+    Returns:
+        The rows (B, M) padded on the right, their mask, and the places of each row's sentences.
+    """
+    lines = [line[real.bool()].tolist() for line, real in zip(ids, mask, strict=True)]
+    rows, marked = zip(*(split_marks(line, marks) for line in lines), strict=True)
+    width = max([1, *map(len, rows)])
+    lengths = torch.tensor([len(row) for row in rows])
+    padded = torch.tensor([row + [0] * (width - len(row)) for row in rows])
+    real = (torch.arange(width)[None] < lengths[:, None]).to(mask.dtype)
+    return padded.to(ids.device), real.to(ids.device), list(marked)
+
+
+def split_marks(tokens: Sequence[int], marks: Marks) -> tuple[list[int], list[range]]:
+    """Return the tokens without the marks, and the places of the sentences among them.
+
+    A space before a sentence, where it is a token of its own, is not of the sentence.
+    """
+    kept: list[int] = []
+    cuts: list[int] = []
+    for token in tokens:
+        if token == marks.sentence:
+            cuts.append(len(kept))
+        else:
+            kept.append(token)
+    pairs = zip(cuts[::2], cuts[1::2], strict=False)
+    return kept, [range(a + (kept[a] == marks.space and a + 1 < b), b) for a, b in pairs]
+
+
+def _pieces(row: Sequence[int], places: range) -> Pieces:
+    return tuple(row[i] for i in places if row[i] not in {_PAD, _UNKNOWN})
 
 
 @dataclass(frozen=True)
@@ -62,66 +110,95 @@ class Encoder(nn.Module):
     form: torch.Tensor
 
     def __init__(
-        self, minilm: BertModel, piece: torch.Tensor, form: torch.Tensor, separator: int, question_length: int
+        self,
+        minilm: BertModel,
+        piece: torch.Tensor,
+        form: torch.Tensor,
+        *,
+        separator: int,
+        marks: Marks,
+        question_length: int,
     ) -> None:
         super().__init__()
         self.minilm = minilm
-        self.separator = separator
+        self.separator, self.marks = separator, marks
         self.question_length = question_length
         self.register_buffer("piece", piece, persistent=False)
         self.register_buffer("form", form, persistent=False)
         self.glance = Glance(minilm)
-        self.glance_mix = nn.Linear(FEATURES, minilm.config.hidden_size)
-        self.glance_weigh = nn.Linear(FEATURES, 1, bias=False)
-        self.glance_weigh.weight = nn.Parameter(torch.tensor([_WEIGHTS]))
-        self.form_embeddings = nn.Embedding(3, minilm.config.hidden_size)
-        self.match_embeddings = nn.Embedding(2, minilm.config.hidden_size)
+        width = minilm.config.hidden_size
+        self.evidence = Evidence(width)
+        self.evidence_mix = nn.Linear(FEATURES + 1, width)
+        self.form_embeddings = nn.Embedding(3, width)
+        self.match_embeddings = nn.Embedding(2, width)
         # from nothing: what is added must not drown MiniLM's own
-        for added in (self.form_embeddings, self.match_embeddings, self.glance_mix):
+        for added in (self.form_embeddings, self.match_embeddings, self.evidence_mix):
             nn.init.zeros_(added.weight)
-        nn.init.zeros_(self.glance_mix.bias)
+        nn.init.zeros_(self.evidence_mix.bias)
 
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None, **_: object
     ) -> Source:
         """Encode flat rows (B, N); padding may stand on either side."""
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
-        rows = zip(input_ids, mask, strict=True)
-        segments = [s for row, (ids, real) in enumerate(rows) for s in self._segments(row, ids, real)]
-        places = self._places(segments, input_ids.shape[1])
-        target = self._targets(segments, places, input_ids.shape[1], input_ids.numel())
-        target = target.reshape(-1).to(input_ids.device)
-        states = self._encode(input_ids.reshape(-1), places.to(input_ids.device), segments)
-        flat = states.new_zeros(input_ids.numel() + 1, states.shape[-1])  # the last row: what has no place
+        ids, mask, marked = without_marks(input_ids, mask, self.marks)
+        rows = zip(ids, mask, strict=True)
+        segments = [s for row, (line, real) in enumerate(rows) for s in self._segments(row, line, real)]
+        places = self._places(segments, ids.shape[1])
+        target = self._targets(segments, places, ids.shape[1], ids.numel())
+        target = target.reshape(-1).to(ids.device)
+        states = self._encode(ids.reshape(-1), places.to(ids.device), segments)
+        flat = states.new_zeros(ids.numel() + 1, states.shape[-1])  # the last row: what has no place
         flat = flat.index_copy(0, target, states.reshape(-1, states.shape[-1]))
-        glance = self._glance(input_ids, segments)
-        flat = flat[:-1] + self.glance_mix(glance)
-        written = torch.zeros(input_ids.numel() + 1, dtype=mask.dtype, device=mask.device)
+        flat = flat[:-1].reshape(*ids.shape, -1)
+        judged, sentences = self._judge(flat, ids, segments, marked)
+        written = torch.zeros(ids.numel() + 1, dtype=mask.dtype, device=mask.device)
         written[target] = 1
         return Source(
-            last_hidden_state=flat.reshape(*input_ids.shape, -1),
-            source_ids=input_ids,
-            source_mask=mask * written[:-1].reshape(input_ids.shape),
-            glance=self.glance_weigh(glance).reshape(input_ids.shape),
+            last_hidden_state=flat + self._spread(judged, sentences, segments, flat),
+            source_ids=ids,
+            source_mask=mask * written[:-1].reshape(ids.shape),
+            judged=judged,
         )
 
-    def _glance(self, input_ids: torch.Tensor, segments: list[_Segment]) -> torch.Tensor:
-        """Return the first glance's features over the flattened rows; a separator has its passage's best."""
-        width = input_ids.shape[1]
-        pieces = self.piece[input_ids.reshape(-1)]
-        questions = {s.row: pieces[[s.row * width + i for i in s.question]] for s in segments}
-        asked = lines([words[words != _UNKNOWN] for words in questions.values()], _QUESTION_LENGTHS, _GROUP)
-        texts = [pieces[[s.row * width + i for i in s.passage[1:]]] for s in segments]
-        read = lines(texts, _LENGTHS, _GROUP)
-        numbers = {row: number for number, row in enumerate(questions)}
-        asks = torch.tensor([numbers[s.row] for s in segments] + [0] * (len(read) - len(segments)))
-        found = self.glance(asked, read, asks.to(pieces.device))
-        features: torch.Tensor = found.new_zeros(len(pieces), found.shape[-1])
-        for segment, text, line in zip(segments, texts, found, strict=False):
-            start = segment.row * width + segment.passage.start
-            features[start + 1 : start + 1 + len(text)] = line[1 : len(text) + 1]
-            features[start] = line[1 : len(text) + 1].amax(0) if len(text) else 0
-        return features
+    def _judge(
+        self, states: torch.Tensor, ids: torch.Tensor, segments: list[_Segment], marked: list[list[range]]
+    ) -> tuple[Judged, Sentences]:
+        """Score the sentences that were read."""
+        pieces = self.piece[ids]
+        rows = pieces.tolist()
+        questions = {s.row: Text(s.row, _pieces(rows[s.row], s.question)) for s in segments}
+        passages = [Text(s.row, _pieces(rows[s.row], s.passage[1:])) for s in segments]
+        found = [
+            (s.row, number, span.start, span.stop)
+            for number, s in enumerate(segments)
+            for span in marked[s.row]
+            if s.passage.start < span.start and span.stop <= s.passage.stop
+        ]
+        columns = zip(*found, strict=True) if found else ((), (), (), ())
+        sentences = Sentences(*map(list, columns))
+        features = compare(self.glance, list(questions.values()), passages, sentences, pieces)
+        return self.evidence(states, sentences, features), sentences
+
+    def _spread(
+        self, judged: Judged, sentences: Sentences, segments: list[_Segment], states: torch.Tensor
+    ) -> torch.Tensor:
+        """Return what each place (B, N, H) is told: its sentence's score, a separator its passage's best."""
+        width, nothing = states.shape[1], len(sentences)
+        teller = [nothing] * (len(states) * width)
+        best: dict[int, tuple[float, int]] = {}
+        for number, score in enumerate(judged.flat.tolist()):
+            row, passage = sentences.row[number], sentences.passage[number]
+            for place in range(sentences.first[number], sentences.end[number]):
+                teller[row * width + place] = number
+            best[passage] = max(best.get(passage, (score, number)), (score, number))
+        for passage, (_, number) in best.items():
+            teller[segments[passage].row * width + segments[passage].passage.start] = number
+        columns = torch.cat([judged.features, judged.flat[:, None] / 10], 1)
+        told = nn.functional.pad(columns, (0, 0, 0, 1))[torch.tensor(teller, device=states.device)]
+        spread: torch.Tensor = self.evidence_mix(told)
+        taught = torch.tensor(teller, device=states.device) != nothing
+        return (spread * taught[:, None]).reshape(states.shape)
 
     @staticmethod
     def _targets(segments: list[_Segment], places: torch.Tensor, width: int, nowhere: int) -> torch.Tensor:

@@ -1,13 +1,13 @@
-"""The first glance: how near each place is to the question, for MiniLM as it comes.
+"""The first glance: texts read alone, by MiniLM as it comes.
 
 MiniLM was trained to put a question near what answers it, each read alone. Reading them together, as the
-encoder does, loses that, and a few thousand examples do not bring all of it back. So the passages are
-also read alone, by the weights as installed, and each place gets the cosine between the question and what
-begins there.
+encoder does, loses that, and a few thousand examples do not bring all of it back. So the question, the
+sentences and the passages are also embedded alone, by the weights as installed.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 import torch
@@ -19,27 +19,14 @@ if TYPE_CHECKING:
 
     from transformers import BertModel
 
-WINDOWS = (16, 32, 64)  # tokens from a place on
-FEATURES = 2 + len(WINDOWS)  # to the sentence's end, the windows, the whole passage
+Pieces = tuple[int, ...]
+
 _CLS, _SEP = 101, 102  # MiniLM's ids
-_STOPS = (1012, 999, 1029)  # MiniLM's pieces for . ! ? (a line end is read as a full stop)
-_SHORTEST = 3  # tokens of a sentence
-
-
-def lines(texts: Sequence[torch.Tensor], lengths: Sequence[int], group: int) -> torch.Tensor:
-    """Return texts of pieces between [CLS] and [SEP] (S, L), padded to one of the lengths.
-
-    Where there are more than `group`, spare lines fill up to a multiple of it: bfloat16 compiles each shape.
-    """
-    longest = max(map(len, texts)) + 2
-    length = next((size for size in lengths if size >= longest), longest)
-    spare = -len(texts) % group if len(texts) > group else 0
-    out = torch.zeros(len(texts) + spare, length, dtype=torch.long, device=texts[0].device)
-    out[:, 0], out[:, 1] = _CLS, _SEP
-    for line, text in zip(out, texts, strict=False):
-        line[1 : len(text) + 1] = text
-        line[len(text) + 1] = _SEP
-    return out
+_LENGTHS = (16, 32, 64, 128, 256)  # texts are padded to these: bfloat16 compiles each shape
+_LONGEST = _LENGTHS[-1]  # tokens, as MiniLM was trained
+_GROUP = 8  # and batches to a multiple of it
+_BATCH = 64
+_REMEMBERED = 20_000  # texts, 30 MB
 
 
 def twin(minilm: BertModel) -> BertModel:
@@ -52,61 +39,45 @@ def twin(minilm: BertModel) -> BertModel:
 
 
 class Glance(nn.Module):
-    """Cosines of a passage's places with the question; nothing in it is trained."""
+    """Embeds texts as MiniLM does; nothing in it is trained, and the last texts are remembered."""
 
     def __init__(self, minilm: BertModel) -> None:
         super().__init__()
         self.minilm = twin(minilm)
+        self._known: OrderedDict[Pieces, torch.Tensor] = OrderedDict()
 
     def train(self, mode: bool = True) -> Glance:  # noqa: ARG002 - torch's signature
         """Stay in evaluation mode: no dropout here."""
         return super().train(False)
 
     @torch.no_grad()
-    def forward(
-        self, questions: torch.Tensor, passages: torch.Tensor, asks: torch.Tensor, pad: int = 0
-    ) -> torch.Tensor:
-        """Return the features (S, L, FEATURES) of each place of each passage.
+    def forward(self, texts: Sequence[Pieces]) -> torch.Tensor:
+        """Return the L2-normalised mean-pooled embeddings (n, H) of texts given as MiniLM's pieces."""
+        fresh = sorted({text for text in texts if text not in self._known}, key=len)
+        for size in _LENGTHS:
+            group = [text for text in fresh if _length(text) == size]
+            for at in range(0, len(group), _BATCH):
+                batch = group[at : at + _BATCH]
+                self._known.update(zip(batch, self._embed(batch, size), strict=False))
+        found = [self._known[text] for text in texts]
+        for text in texts:
+            self._known.move_to_end(text)
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return torch.stack(found) if found else torch.zeros(0, self.minilm.config.hidden_size)
 
-        Args:
-            questions: (R, K) MiniLM pieces with [CLS] and [SEP], padded with `pad`.
-            passages: (S, L) likewise.
-            asks: (S,) which question is asked of each passage.
-            pad: the padding's piece.
-        """
-        question = F.normalize(self._mean(questions, pad), dim=-1)[asks]
-        states, real = self._states(passages, pad)
-        states = states * real[..., None]
-        sums = F.pad(states.cumsum(1), (0, 0, 1, 0))
-        length = passages.shape[1]
-        begin = torch.arange(length, device=passages.device).expand_as(passages)
-        ends = [self._sentence_ends(passages), *((begin + w).clamp(max=length) for w in WINDOWS)]
-        found = [self._cosine(sums, begin, end, question) for end in ends]
-        whole = self._cosine(sums, begin[:, :1] * 0, begin[:, :1] * 0 + length, question)
-        return torch.stack([*found, whole.expand_as(found[0])], -1) * real[..., None]
+    def _embed(self, texts: Sequence[Pieces], length: int) -> torch.Tensor:
+        device = self.minilm.embeddings.word_embeddings.weight.device
+        pieces = torch.zeros(len(texts) + -len(texts) % _GROUP, length, dtype=torch.long)
+        pieces[:, 0] = _CLS
+        for line, text in zip(pieces, texts, strict=False):
+            kept = text[: length - 2]
+            line[1 : len(kept) + 2] = torch.tensor([*kept, _SEP])
+        pieces = pieces.to(device)
+        real = (pieces != 0).long()
+        states = self.minilm(input_ids=pieces, attention_mask=real).last_hidden_state.float()
+        return F.normalize((states * real[..., None]).sum(1), dim=-1)
 
-    def _states(self, pieces: torch.Tensor, pad: int) -> tuple[torch.Tensor, torch.Tensor]:
-        real = (pieces != pad).long()
-        return self.minilm(input_ids=pieces, attention_mask=real).last_hidden_state.float(), real
 
-    def _mean(self, pieces: torch.Tensor, pad: int) -> torch.Tensor:
-        states, real = self._states(pieces, pad)
-        return (states * real[..., None]).sum(1) / real.sum(1, keepdim=True)
-
-    @staticmethod
-    def _sentence_ends(pieces: torch.Tensor) -> torch.Tensor:
-        """Return for each place the place after the next stop that is not right behind it (S, L)."""
-        length = pieces.shape[1]
-        stops = torch.isin(pieces, torch.tensor(_STOPS, device=pieces.device))
-        places = torch.arange(length, device=pieces.device).expand_as(pieces)
-        nearest = torch.where(stops, places, length - 1).flip(1).cummin(1).values.flip(1)
-        shifted = (places + _SHORTEST).clamp(max=length - 1)
-        return nearest.gather(1, shifted) + 1
-
-    @staticmethod
-    def _cosine(
-        sums: torch.Tensor, begin: torch.Tensor, end: torch.Tensor, question: torch.Tensor
-    ) -> torch.Tensor:
-        """Return the cosine (S, L) of the question with the sum of the states from `begin` to `end`."""
-        index = torch.arange(len(sums), device=sums.device)[:, None]
-        return F.cosine_similarity(sums[index, end] - sums[index, begin], question[:, None], dim=-1)
+def _length(text: Pieces) -> int:
+    return next((size for size in _LENGTHS if size >= len(text) + 2), _LONGEST)

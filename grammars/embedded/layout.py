@@ -1,10 +1,11 @@
 """How a prompt is laid out for the embedded model: one string, every text in it JSON-escaped.
 
-    history ␟ question ␞ title ␟ passage ␞ title ␟ passage …
+    history ␟ question ␞ title ␟ ␝a sentence.␝␝ another one.␝ ␞ title ␟ passage …
 
 Escaped, a passage reads exactly as it will stand inside the JSON string that quotes it, so that the pointer
 copies it token for token; and raw control characters cannot occur in it, so that no document can forge a
-separator.
+separator. Each sentence that may be quoted stands between two marks, which the model takes out again: they
+say where the sentences are, and are not read.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grammars.answer.grammar import json_escape
-from grammars.embedded.tokenizer import PASSAGE, TEXT
+from grammars.answer.sentences import statements
+from grammars.embedded.tokenizer import PASSAGE, SENTENCE, TEXT
 
 if TYPE_CHECKING:
     from grammars.engine.protocol import AnswerPrompt, PassageText, Turn
@@ -32,4 +34,17 @@ def _question(question: str, history: tuple[Turn, ...]) -> str:
 
 def _passage(passage: PassageText) -> str:
     title = " › ".join(part for part in (passage.title, passage.heading) if part)  # noqa: RUF001 - a heading path
-    return PASSAGE + json_escape(title) + TEXT + json_escape(passage.text)
+    return PASSAGE + json_escape(title) + TEXT + marked(passage.text)
+
+
+def marked(text: str) -> str:
+    """Return the text JSON-escaped, a mark before and after each sentence.
+
+    The space before a sentence is taken along: without the marks, the text has the same tokens.
+    """
+    pieces, end = [], 0
+    for unit in statements(text):
+        begin = unit.content - (end < unit.content and text[unit.content - 1] == " ")
+        pieces += [json_escape(text[end:begin]), SENTENCE, json_escape(text[begin : unit.end]), SENTENCE]
+        end = unit.end
+    return "".join([*pieces, json_escape(text[end:])])

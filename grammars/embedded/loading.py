@@ -7,7 +7,15 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from grammars.embedded.tokenizer import END, PAD, PASSAGE, START, build_tokenizer, build_vocabulary
+from grammars.embedded.tokenizer import (
+    END,
+    PAD,
+    PASSAGE,
+    SENTENCE,
+    START,
+    build_tokenizer,
+    build_vocabulary,
+)
 
 if TYPE_CHECKING:
     from transformers import BertModel, PreTrainedTokenizerFast
@@ -48,10 +56,13 @@ def build() -> tuple[Reader, PreTrainedTokenizerFast]:
     config = ReaderConfig(
         vocab_size=len(vocabulary.ids),
         separator_token_id=tokenizer(PASSAGE)["input_ids"][0],
+        mark_token_id=tokenizer(SENTENCE)["input_ids"][0],
+        space_token_id=tokenizer(" ")["input_ids"][0],
         quote_token_id=vocabulary.ids['"'],
         own_token_ids=own,
         true_token_id=vocabulary.ids["true"],
         false_token_id=vocabulary.ids["false"],
+        more_token_id=vocabulary.ids[","],
         answer_position=len(tokenizer('{"answerable":')["input_ids"]),
         pad_token_id=vocabulary.ids[PAD],
         bos_token_id=vocabulary.ids[START],

@@ -18,12 +18,15 @@ from transformers import DynamicCache, EncoderDecoderCache, GenerationMixin, Pre
 from transformers.utils.generic import ModelOutput
 
 from grammars.embedded.decoder import Decoder, View
-from grammars.embedded.encoder import Encoder, Source
+from grammars.embedded.encoder import Encoder, Marks, Source
+from grammars.embedded.evidence import NOTHING, SUMMARY
 from grammars.embedded.pointer import Trail, follow
 
 if TYPE_CHECKING:
     from transformers import BertModel
 
+    from grammars.embedded.evidence import Judged
+    from grammars.embedded.pointer import Followed
     from grammars.embedded.tokenizer import Vocabulary
 
 _NEVER = -1e4  # a logit that no mask will let through, finite so that a softmax over it stays defined
@@ -33,8 +36,6 @@ class ReaderConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]  # its __
     """The sizes, and what is set after training.
 
     `answer_scale` and `answer_bias` calibrate the decision to answer: logit' = scale · logit + bias.
-    `rank_penalty` is what a quote loses where its passage is not the first: the log of how much likelier the
-    evidence stands in the best passage than in any given other one.
     """
 
     model_type = "almanac-reader"
@@ -51,14 +52,16 @@ class ReaderConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]  # its __
         dropout: float = 0.1,
         question_length: int = 96,
         separator_token_id: int = 0,
+        mark_token_id: int = 0,
+        space_token_id: int = 0,
         quote_token_id: int = 0,
         own_token_ids: list[int] | None = None,
         true_token_id: int = 0,
         false_token_id: int = 0,
+        more_token_id: int = 0,
         answer_position: int = 0,
         answer_scale: float = 1.0,
         answer_bias: float = 0.0,
-        rank_penalty: float = 0.0,
         **kwargs: Any,
     ) -> None:
         self.vocab_size = vocab_size
@@ -69,14 +72,16 @@ class ReaderConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]  # its __
         self.dropout = dropout
         self.question_length = question_length
         self.separator_token_id = separator_token_id
+        self.mark_token_id = mark_token_id
+        self.space_token_id = space_token_id
         self.quote_token_id = quote_token_id
         self.own_token_ids = own_token_ids or []
         self.true_token_id = true_token_id
         self.false_token_id = false_token_id
+        self.more_token_id = more_token_id
         self.answer_position = answer_position
         self.answer_scale = answer_scale
         self.answer_bias = answer_bias
-        self.rank_penalty = rank_penalty
         kwargs["is_encoder_decoder"] = True
         super().__init__(**kwargs)
 
@@ -120,16 +125,24 @@ class Reader(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call]
             minilm,
             torch.tensor(vocabulary.piece),
             torch.tensor(vocabulary.form),
-            config.separator_token_id,
-            config.question_length,
+            separator=config.separator_token_id,
+            marks=Marks(config.mark_token_id, config.space_token_id),
+            question_length=config.question_length,
         )
         self.decoder = Decoder(
             width, config.decoder_layers, config.decoder_heads, config.decoder_inner, config.dropout
         )
         self.point_query, self.point_key = nn.Linear(width, width), nn.Linear(width, width)
-        self.trust = nn.Linear(width, 1)  # how much the first glance counts at this step
-        nn.init.zeros_(self.trust.weight)
+        # how much the sentences' scores count at this step, for what begins and for what goes on; and how
+        # much the best that is not quoted yet counts for another quote
+        self.trust, self.another = nn.Linear(width, 2), nn.Linear(width, 1)
+        self.verdict, self.sense = nn.Linear(SUMMARY, 1), nn.Linear(width, 1)
+        for added in (self.trust, self.another, self.verdict, self.sense):
+            nn.init.zeros_(added.weight)
+            nn.init.zeros_(added.bias)
         nn.init.ones_(self.trust.bias)
+        with torch.no_grad():
+            self.verdict.weight[0, 0] = 1.0  # the best sentence's score, before training
         self.reuse = nn.Linear(width, 1)  # how much a place already copied counts at this step
         self.own = nn.Linear(width, len(config.own_token_ids))
         self.register_buffer("bare", torch.tensor(vocabulary.bare), persistent=False)
@@ -210,28 +223,43 @@ class Reader(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call]
         """
         assert source.source_ids is not None
         assert source.source_mask is not None
-        assert source.glance is not None
+        assert source.judged is not None
         mask, positions = _placed(tokens, mask, positions, cache)
         states = self._decode(source, tokens, mask, positions, cache)
         copying = self._copying(source, cache)
         keys = copying.keys
         fresh = (self.point_query(states) @ keys.transpose(1, 2)).float() * keys.shape[-1] ** -0.5
-        fresh = fresh + self.trust(states).float() * source.glance[:, None]
-        fresh = fresh - self._rank_penalty(source.source_ids)[:, None]
+        trust, judged = self.trust(states).float(), source.judged
+        fresh = fresh + trust[..., :1] * judged.begins[:, None] + trust[..., 1:] * judged.follows[:, None]
         fresh = fresh.masked_fill(~source.source_mask[:, None].bool(), _NEVER)
         real = mask[:, -tokens.shape[1] :].bool()
         followed = follow(copying.trail, tokens, fresh, real=real, quote=self.config.quote_token_id)
         pointed = fresh + followed.carry + followed.used * self.reuse(states).float()
-        return pointed, self.own(states).float(), followed.inside
+        own = self._decide(self.own(states).float(), judged, states, followed, positions)
+        return pointed, own, followed.inside
 
-    def _rank_penalty(self, source_ids: torch.Tensor) -> torch.Tensor:
-        """Return (B, N) what a place loses where its passage is not the first: passages come best first.
+    def _decide(
+        self,
+        own: torch.Tensor,
+        judged: Judged,
+        states: torch.Tensor,
+        followed: Followed,
+        positions: torch.Tensor,
+    ) -> torch.Tensor:
+        """Add what the sentences' scores say: to `true` where it is decided, to the comma before a quote."""
+        own = own.clone()
+        verdict = self.verdict(judged.summary) + self.sense(judged.states)
+        own[..., self._own(self.config.true_token_id)] += verdict * (positions == self.config.answer_position)
+        steps = own.shape[1]
+        used = followed.used.gather(2, judged.firsts[:, None].expand(-1, steps, -1)).bool()
+        left = judged.scores[:, None].expand(-1, steps, -1).masked_fill(used, NOTHING).amax(2)
+        own[..., self._own(self.config.more_token_id)] += self.another(states).float()[..., 0] * left
+        return own
 
-        Training shuffles them, so that the model itself knows nothing of their order.
-        """
-        later = (source_ids == self.config.separator_token_id).cumsum(1) > 1
-        penalty: torch.Tensor = later * self.config.rank_penalty
-        return penalty
+    def _own(self, token: int) -> int:
+        """Return the place of a token among the model's own."""
+        place: int = self.config.own_token_ids.index(token)
+        return place
 
     def _embed(self, tokens: torch.Tensor) -> torch.Tensor:
         words: torch.Tensor = self.get_input_embeddings()(self.encoder.piece[tokens])
@@ -274,8 +302,7 @@ class Reader(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call]
         deciding = positions == self.config.answer_position
         if not deciding.any():
             return own
-        true = int((self.own_ids == self.config.true_token_id).nonzero())
-        false = int((self.own_ids == self.config.false_token_id).nonzero())
+        true, false = self._own(self.config.true_token_id), self._own(self.config.false_token_id)
         difference = own[..., true] - own[..., false]
         calibrated = own[..., false] + self.config.answer_scale * difference + self.config.answer_bias
         own = own.clone()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PASSAGE = "\x1e"  # before each passage; raw control characters cannot occur in JSON-escaped text
 TEXT = "\x1f"  # between a passage's title and its text, and between the history and the question
+SENTENCE = "\x1d"  # where a sentence that may be quoted begins, and where it ends
 PAD, START, END = "\x00pad\x00", "\x00start\x00", "\x00end\x00"
 
 _MINILM_PAD, _MINILM_UNK, _MINILM_SEP = 0, 100, 102
@@ -31,8 +32,8 @@ _SHORT = 4  # pieces up to this length also occur in CAPITALS: units, acronyms
 # Words with the space before them, numbers, punctuation and white space, as in GPT-2's pre-tokenizer; a JSON
 # escape and a separator stay whole. Runs are bounded: WordPiece's time grows with the cube of their length.
 _PRE_TOKEN = Regex(
-    r"\\(?:u[0-9a-fA-F]{4}|.)|[\x1e\x1f]"
-    r"| ?\p{L}{1,64}| ?\p{N}{1,64}| ?[^\s\p{L}\p{N}\\\x1e\x1f]{1,64}"
+    r"\\(?:u[0-9a-fA-F]{4}|.)|[\x1d-\x1f]"
+    r"| ?\p{L}{1,64}| ?\p{N}{1,64}| ?[^\s\p{L}\p{N}\\\x1d-\x1f]{1,64}"
     r"|\s{1,64}(?!\S)|\s{1,64}"
 )
 _ESCAPES = {"\\n": ".", "\\t": "[SEP]", "\\r": "[SEP]", '\\"': '"', "\\\\": "\\"}

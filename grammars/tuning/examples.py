@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Span = tuple[int, int]
 
+AS_THEY_ARE = ("document", "field")  # kinds of rows whose passages are as the index, or a message, has them
 LONGEST_SPAN = 15  # words of a short answer; a longer one is a quote
 WINDOW = 900  # characters of a passage, about 200 tokens, as the index cuts documents
 
@@ -58,11 +59,13 @@ def from_row(row: dict[str, Any], rng: random.Random) -> Example | None:
         spans = [
             _strip(passage["text"], e["start"], e["end"]) for e in row["evidence"] if e["passage"] == number
         ]
-        start, end = _window(passage["text"], spans, rng)
+        whole = row["kind"] in AS_THEY_ARE
+        start, end = (0, len(passage["text"])) if whole else _window(passage["text"], spans, rng)
         kept = tuple((max(a, start) - start, min(b, end) - start) for a, b in spans if a < end and b > start)
-        passages.append(PassageText(passage["title"], "", passage["text"][start:end]))
+        heading = passage.get("heading", "")
+        passages.append(PassageText(passage["title"], heading, passage["text"][start:end]))
         gold.append(kept)
-    if row["kind"] == "span" and sum(map(len, gold)) == 1:
+    if row["kind"] in {"span", "field"} and sum(map(len, gold)) == 1:
         number = next(i for i, spans in enumerate(gold) if spans)
         a, b = gold[number][0]
         if len(passages[number].text[a:b].split()) <= LONGEST_SPAN:

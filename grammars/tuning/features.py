@@ -15,9 +15,10 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from grammars.answer.grammar import json_escape
-from grammars.answer.sentences import units
+from grammars.answer.sentences import statements
+from grammars.embedded.encoder import Marks, split_marks
 from grammars.embedded.layout import render
-from grammars.embedded.tokenizer import PASSAGE, TEXT
+from grammars.embedded.tokenizer import PASSAGE, SENTENCE
 from grammars.engine.protocol import AnswerPrompt
 
 if TYPE_CHECKING:
@@ -47,13 +48,18 @@ class Decision:
 
 @dataclass
 class Features:
-    """One example: flat prompt ids, decoder input ids (teacher forcing), decisions."""
+    """One example: prompt ids, the same without marks, decoder input ids (teacher forcing), decisions.
 
+    `gold` holds the first places of the sentences that are evidence. All places are those without marks.
+    """
+
+    prompt: list[int]
     source: list[int]
     target: list[int] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     segments: int = 0
     longest: int = 0
+    gold: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,8 @@ class Featurizer:
         self.decoys = decoys
         self.rng = random.Random(0)  # noqa: S311 - sampling, not secrets
         self.own = {token: i for i, token in enumerate(own_ids)}
-        self.separator, self.text_mark = (self._ids(mark)[0] for mark in (PASSAGE, TEXT))
+        self.separator, sentence, space = (self._ids(mark)[0] for mark in (PASSAGE, SENTENCE, " "))
+        self.marks = Marks(sentence, space)
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer(text)["input_ids"]
@@ -93,13 +100,15 @@ class Featurizer:
     def __call__(self, example: Example) -> Features:
         """Return the features of one example."""
         prompt = AnswerPrompt(example.question, example.passages, example.history)
-        source = self._ids(render(prompt))
-        found = self._units(source, example)
-        features = Features(source)
+        marked = self._ids(render(prompt))
+        source, ranges = split_marks(marked, self.marks)
+        found = self._units(ranges, example)
+        features = Features(marked, source)
         cuts = [i for i, token in enumerate(source) if token == self.separator]
         features.segments = len(cuts)
         ends = [*cuts[1:], len(source)]
         features.longest = max(e - c for c, e in zip(cuts, ends, strict=True)) + min(cuts[0], 96) + 3
+        features.gold = {unit.first for unit in found if _is_gold(unit, example)}
         runs = self._gold_runs(example, found)
         writer = _Writer(self, features, found)
         writer.write('{"answerable":')
@@ -135,19 +144,14 @@ class Featurizer:
         chosen = [self.rng.choice(near if self.rng.random() < 0.6 else others)]  # noqa: PLR2004 - mostly beside it
         return chosen + ([self.rng.choice(others)] if self.rng.random() < 0.3 else [])  # noqa: PLR2004 - seldom two
 
-    def _units(self, source: list[int], example: Example) -> list[_Unit]:
-        """Find each unit's tokens: the source tokenised with offsets, passage by passage."""
-        marks = [i for i, token in enumerate(source) if token == self.text_mark][1:]
-        result = []
-        for number, (passage, mark) in enumerate(zip(example.passages, marks, strict=True)):
-            tokens = _Tokens(self.tokenizer, passage.text)
-            for unit in units(passage.text):
-                if not unit.blank:
-                    places = tokens.covering(unit.content, unit.end)
-                    text = passage.text[unit.content : unit.end]
-                    first, end = places.start + mark + 1, places.stop + mark + 1
-                    result.append(_Unit(first, end, number, text, unit.content))
-        return result
+    @staticmethod
+    def _units(ranges: list[range], example: Example) -> list[_Unit]:
+        """Return each sentence with its places, in order."""
+        told = [(number, p.text, u) for number, p in enumerate(example.passages) for u in statements(p.text)]
+        return [
+            _Unit(places.start, places.stop, number, text[unit.content : unit.end], unit.content)
+            for places, (number, text, unit) in zip(ranges, told, strict=True)
+        ]
 
     @staticmethod
     def _gold_runs(example: Example, found: list[_Unit]) -> list[list[_Unit]]:
@@ -155,8 +159,7 @@ class Featurizer:
         runs: list[list[_Unit]] = []
         previous = -2
         for i, unit in enumerate(found):
-            spans = example.gold[unit.passage]
-            if any(a < unit.offset + len(unit.text) and b > unit.offset for a, b in spans):
+            if _is_gold(unit, example):
                 joined = runs and i == previous + 1 and runs[-1][-1].passage == unit.passage
                 if joined and len(runs[-1]) < RUN:
                     runs[-1].append(unit)
@@ -177,6 +180,11 @@ class Featurizer:
             return None
         places = _Tokens(self.tokenizer, unit.text).covering(a - unit.offset, b - unit.offset)
         return unit.first + places.start, unit.first + places.stop
+
+
+def _is_gold(unit: _Unit, example: Example) -> bool:
+    spans = example.gold[unit.passage]
+    return any(a < unit.offset + len(unit.text) and b > unit.offset for a, b in spans)
 
 
 class _Tokens:
@@ -234,12 +242,14 @@ class _Writer:
         """Write a quote's text and its closing mark; whether it ends is a decision at each unit's end."""
         mark = self.make._own('"')  # noqa: SLF001 - as above
         for number, unit in enumerate(run):
-            end = run[number + 1].first if number + 1 < len(run) else unit.end
-            self._copy(range(unit.first, end), begins=number == 0)
-            following = end if end < len(self.features.source) else unit.end - 1
+            self._copy(range(unit.first, unit.end), begins=number == 0)
+            following = min(unit.end, len(self.features.source) - 1)
+            last = number + 1 == len(run)
             if number + 1 < RUN:
-                right = ([following], []) if number + 1 < len(run) else ([], [mark])
+                right = ([], [mark]) if last else ([following], [])
                 self.features.decisions.append(Decision(self.step, [following], [mark], *right, 0.5, "end"))
+            if not last:
+                self._copy(range(unit.end, run[number + 1].first), begins=False)
         self.write('"')
 
     def span(self, places: Span | None) -> None:

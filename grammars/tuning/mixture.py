@@ -1,22 +1,30 @@
-"""What one epoch is made of: each row as it is, as a near miss, among distractors; and cloze questions."""
+"""What one epoch is made of.
+
+Each `qa` row as it is, as a near miss, or among distractors; cloze questions; each question about
+documentation over what search found for it; and each field that is asked of a text.
+"""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from grammars.tuning.examples import Example, as_typed, cloze, from_row, near_miss, relayout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from grammars.engine.protocol import PassageText
 
 PASSAGES = (1, 1, 1, 2, 2, 3, 3, 5)  # how many stand in a prompt, drawn evenly
 NEAR_MISS = 0.3  # share of the answerable rows whose answering sentences are taken out
 ELSEWHERE = 0.08  # share of the answerable rows whose whole passage is: only related ones stay
-CLOZE = 0.2  # cloze questions for each row
+CLOZE = 0.1  # cloze questions for each row
+DROPPED = 0.3  # share of a document row's passages without evidence that are left out
+TAKEN_OUT = 0.12  # share of the document rows whose answering sentences are
+FIELDS = 0.5  # share of the fields asked in one epoch
 
 
 @dataclass(frozen=True)
@@ -26,21 +34,50 @@ class Pool:
     rows: Sequence[dict[str, Any]]
     passages: Sequence[PassageText]
     nearest: Sequence[Sequence[int]]
+    documents: Sequence[dict[str, Any]] = ()
+    fields: Sequence[dict[str, Any]] = ()
 
 
 def epoch(pool: Pool, seed: int) -> Iterator[Example]:
     """Yield the examples of one epoch in random order."""
     rng = random.Random(seed)  # noqa: S311 - sampling, not secrets
-    for index in rng.sample(range(len(pool.rows)), len(pool.rows)):
-        example = from_row(pool.rows[index], rng)
+    makers: list[Callable[[], Example | None]] = [
+        *(partial(_general, pool, index, rng) for index in range(len(pool.rows))),
+        *(partial(_invented, pool, rng) for _ in range(int(CLOZE * len(pool.rows)))),
+        *(partial(_documented, row, rng) for row in pool.documents),
+        *(partial(from_row, row, rng) for row in pool.fields if rng.random() < FIELDS),
+    ]
+    rng.shuffle(makers)
+    for make in makers:
+        example = make()
         if example is not None:
-            varied = _vary(example, pool, index, rng)
-            yield relayout(replace(varied, question=as_typed(varied.question, rng)), rng)
-        if rng.random() < CLOZE:
-            made = cloze(rng.choice(pool.passages), rng)
-            if made is not None:
-                missed = near_miss(made, ()) if rng.random() < NEAR_MISS else None
-                yield relayout(missed or made, rng)
+            yield example
+
+
+def _general(pool: Pool, index: int, rng: random.Random) -> Example | None:
+    example = from_row(pool.rows[index], rng)
+    if example is None:
+        return None
+    varied = _vary(example, pool, index, rng)
+    return relayout(replace(varied, question=as_typed(varied.question, rng)), rng)
+
+
+def _invented(pool: Pool, rng: random.Random) -> Example | None:
+    made = cloze(rng.choice(pool.passages), rng)
+    missed = near_miss(made, ()) if made and rng.random() < NEAR_MISS else None
+    return relayout(missed or made, rng) if made else None
+
+
+def _documented(row: dict[str, Any], rng: random.Random) -> Example | None:
+    """Return the row over most of its passages, in their order; now and then without what answers."""
+    example = from_row(row, rng)
+    if example is None:
+        return None
+    if example.answerable and rng.random() < TAKEN_OUT:
+        example = near_miss(example, ()) or example
+    pairs = zip(example.passages, example.gold, strict=True)
+    kept = [pair for pair in pairs if pair[1] or rng.random() >= DROPPED]
+    return _reordered(example, kept) if kept else example
 
 
 def _vary(example: Example, pool: Pool, index: int, rng: random.Random) -> Example:

@@ -1,8 +1,10 @@
 """Train the embedded model.
 
-    python -m grammars.tuning.reader --data ../shared/data/qa --out runs/reader
+    python -m grammars.tuning.reader --data ../shared/data/qa --more runs/rows --out runs/reader
 
-Reads `train.jsonl` and `dev.jsonl` of the data folder; runs on the CPU (bfloat16 encoder) or on CUDA
+Reads `train.jsonl` and `dev.jsonl` of the data folder, and of the `--more` folder what is there of
+`documents-train.jsonl`, `documents-dev.jsonl`, `fields-train.jsonl`, `fields-dev.jsonl` (made by
+`grammars.tuning.documents` and `grammars.tuning.fields`); runs on the CPU (bfloat16 encoder) or on CUDA
 where there is one; resumes from its last checkpoint when it is run again. Writes into the output folder:
 `checkpoint.pt`, `log.jsonl`, `curve.png`, and at the end `decoder.safetensors` and `adapter/` (LoRA),
 with the run's configuration. Then `python -m grammars.tuning.calibrate` chooses the threshold, on
@@ -15,20 +17,20 @@ import argparse
 import json
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from peft import LoraConfig, get_peft_model
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from grammars.embedded.loading import build
 from grammars.engine.protocol import PassageText
 from grammars.tuning.examples import Example, read_rows
 from grammars.tuning.features import Features, Featurizer
-from grammars.tuning.loss import Batch, collate, correct, decision_losses
+from grammars.tuning.loss import Batch, collate, correct, decision_losses, evidence_losses
 from grammars.tuning.mixture import Pool, epoch
 from grammars.tuning.negatives import nearest
 
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 DECISIONS = ("answerable", "start", "more", "end", "span start", "span end")  # all but the plain ones
+HELD_OUT = 25  # batches of each kind of row that are looked at in between
+FILLED = 0.93  # share of a batch's room that is used
+COOLING = 0.5  # share of the steps over which the learning rate sinks
 ADAPTED = r"encoder\.minilm\.encoder.*\.(query|key|value|dense)"
 
 
@@ -45,6 +50,8 @@ class Run:
 
     data: str
     out: str
+    more: str = ""
+    start: str = ""  # a folder with trained parts to begin from, as far as they fit
     epochs: float = 3.0
     segments: int = 24  # passages in one batch, over all its prompts
     rank: int = 32
@@ -52,6 +59,7 @@ class Run:
     adapter_rate: float = 5e-4
     decoder_rate: float = 5e-4
     warmup: int = 60
+    evidence: float = 0.3  # weight of the sentences' own loss
     decoys: float = 0.2  # share of the answers that begin with a wrong quote
     seed: int = 1
     limit: int = 0  # rows, for a trial; 0 is all
@@ -73,6 +81,8 @@ def train(run: Run) -> None:
     make = Featurizer(tokenizer, model.config.own_token_ids, decoys=run.decoys)
     lora = LoraConfig(r=run.rank, lora_alpha=run.alpha, target_modules=ADAPTED)
     adapted: Any = get_peft_model(model, lora)
+    if run.start:
+        begin(adapted, Path(run.start))
     for name, parameter in adapted.named_parameters():
         parameter.requires_grad = "lora_" in name or ".minilm." not in name
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -93,8 +103,26 @@ def _run(arguments: Sequence[str] | None) -> Run:
     return Run(**vars(parser.parse_args(arguments)))
 
 
-def load_pool(path: Path, limit: int, cache: Path) -> Pool:
-    """Return the rows with their distinct passages and hard negatives; the latter are computed once."""
+def begin(adapted: Any, weights: Path) -> None:
+    """Load the decoder's and the adapter's weights that an earlier run left, where name and shape fit."""
+    own = {f"base_model.model.{n}": t for n, t in load_file(weights / "decoder.safetensors").items()}
+    lora = load_file(weights / "adapter" / "adapter_model.safetensors")
+    own |= {n.replace(".weight", ".default.weight"): t for n, t in lora.items()}
+    state = adapted.state_dict()
+    fitting = {n: t.float() for n, t in own.items() if n in state and state[n].shape == t.shape}
+    adapted.load_state_dict(fitting, strict=False)
+    print(f"began from {weights}: {len(fitting)} of {len(own)} tensors fit", flush=True)
+
+
+def load_pool(path: Path, limit: int, cache: Path, more: Path | None = None) -> Pool:
+    """Return the rows with their distinct passages and hard negatives; the latter are computed once.
+
+    Args:
+        path: `train.jsonl` or `dev.jsonl`.
+        limit: rows of each kind; 0 is all.
+        cache: where the hard negatives are kept.
+        more: the folder with rows of documents and of fields.
+    """
     rows = read_rows(path)[: limit or None]
     passages = {p["text"]: PassageText(p["title"], "", p["text"]) for row in rows for p in row["passages"]}
     known = list(passages.values())
@@ -102,7 +130,9 @@ def load_pool(path: Path, limit: int, cache: Path) -> Pool:
     if len(found) != len(rows):  # none yet, or those of a run over other rows
         found = nearest([row["question"] for row in rows], [p.text for p in known], 12)
         cache.write_text(json.dumps(found))
-    return Pool(rows, [_cut(p) for p in known], found)
+    kinds = [more / f"{kind}-{path.name}" for kind in ("documents", "fields")] if more else []
+    others = [read_rows(p)[: limit or None] if p.exists() else [] for p in kinds] or [[], []]
+    return Pool(rows, [_cut(p) for p in known], found, *others)
 
 
 def _cut(passage: PassageText) -> PassageText:
@@ -127,12 +157,14 @@ class Trainer:
 
     def train(self) -> None:
         """Run all epochs, from the last checkpoint on."""
-        data = Path(self.run.data)
-        pool = load_pool(data / "train.jsonl", self.run.limit, self.out / "nearest-train.json")
-        development = load_pool(data / "dev.jsonl", self.run.limit, self.out / "nearest-dev.json")
-        held_out = list(self.batches(epoch(development, 0)))
-        steps_an_epoch = len(pool.rows) * 2.6 * 1.15 / self.run.segments  # passages a prompt, cloze questions
-        total = int(self.run.epochs * steps_an_epoch)
+        pool, development = self._pool("train"), self._pool("dev")
+        held_out = {
+            "qa": self._held_out(replace(development, documents=(), fields=())),
+            "documents": self._held_out(replace(development, rows=(), fields=())),
+            "fields": self._held_out(replace(development, rows=(), documents=())),
+        }
+        passages = sum(max(1, len(example.passages)) for example in epoch(pool, 0))
+        total = max(1, int(self.run.epochs * passages / (FILLED * self.run.segments)))
         scheduler = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer, lambda s: _rate(s, self.run.warmup, total)
         )
@@ -144,6 +176,14 @@ class Trainer:
                 self.evaluate(held_out)
         self.checkpoint(scheduler)
         self.evaluate(held_out)
+
+    def _pool(self, name: str) -> Pool:
+        more = Path(self.run.more) if self.run.more else None
+        path = Path(self.run.data) / f"{name}.jsonl"
+        return load_pool(path, self.run.limit, self.out / f"nearest-{name}.json", more)
+
+    def _held_out(self, pool: Pool) -> list[Batch]:
+        return list(islice(self.batches(epoch(pool, 0)), HELD_OUT))
 
     def _endless(self, pool: Pool) -> Iterator[Batch]:
         """Yield the batches of one epoch after another; a resumed run skips those that it has seen."""
@@ -166,21 +206,23 @@ class Trainer:
         config = self.model.config
         return collate(features, pad=config.pad_token_id, start=config.decoder_start_token_id)
 
-    def scores(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the model's scores of places (B, T, N) and own tokens (B, T, O) for the batch, float32."""
+    def scores(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return the scores of places (B, T, N) and own tokens (B, T, O), and the sentences' losses (B,)."""
         with torch.autocast(self.device, torch.bfloat16):
             source = self.model.encoder(batch.source.to(self.device), batch.source_mask.to(self.device))
         source.last_hidden_state = source.last_hidden_state.float()
         target, mask = batch.target.to(self.device), batch.target_mask.to(self.device)
         pointed, own, _ = self.model.score(source, target, mask)
-        return pointed.cpu(), own.cpu()
+        evidence = evidence_losses(batch, source.judged.scores.cpu(), source.judged.firsts.cpu())
+        return pointed.cpu(), own.cpu(), evidence
 
     def update(self, batch: Batch, scheduler: Any, total: int) -> None:
         """Take one optimiser step."""
         self.model.train()
-        losses = decision_losses(batch, *self.scores(batch))
+        pointed, own, evidence = self.scores(batch)
+        losses = decision_losses(batch, pointed, own)
         weights = torch.tensor([d.weight for _, d in batch.decisions])
-        loss = (losses * weights).sum() / len(batch.source)
+        loss = (losses * weights).sum() / len(batch.source) + self.run.evidence * evidence.mean()
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
@@ -189,19 +231,26 @@ class Trainer:
         self.step += 1
         if self.step % 10 == 0:
             parts = {name: round(_mean(losses, batch, name), 3) for name in sorted(DECISIONS)}
-            parts |= {"norm": round(float(norm), 2), "s": round(time.time() - self.began)}
+            parts |= {
+                "evidence": round(evidence.mean().item(), 3),
+                "norm": round(float(norm), 2),
+                "s": round(time.time() - self.began),
+            }
             self.log(step=self.step, of=total, loss=round(loss.item(), 3), **parts)
 
     @torch.inference_mode()
-    def evaluate(self, batches: list[Batch]) -> None:
-        """Log how many of the decisions on held-out rows are right."""
+    def evaluate(self, held_out: dict[str, list[Batch]]) -> None:
+        """Log how many of the decisions on held-out rows are right, by kind of row."""
         self.model.eval()
-        right: dict[str, list[bool]] = {}
-        for batch in batches:
-            hits = correct(batch, *self.scores(batch)).tolist()
-            for (_, decision), hit in zip(batch.decisions, hits, strict=True):
-                right.setdefault(decision.name, []).append(hit)
-        self.log(step=self.step, dev={name: round(sum(h) / len(h), 4) for name, h in right.items()})
+        for kind, batches in held_out.items():
+            right: dict[str, list[bool]] = {}
+            for batch in batches:
+                hits = correct(batch, *self.scores(batch)[:2]).tolist()
+                for (_, decision), hit in zip(batch.decisions, hits, strict=True):
+                    right.setdefault(decision.name, []).append(hit)
+            shares = {name: round(sum(h) / len(h), 4) for name, h in right.items() if name != "free"}
+            if shares:
+                self.log(step=self.step, kind=kind, dev=shares)
         plot(self.out)
 
     def log(self, **entry: Any) -> None:
@@ -241,11 +290,11 @@ def _mean(losses: torch.Tensor, batch: Batch, name: str) -> float:
 
 
 def _rate(step: int, warmup: int, total: int) -> float:
-    """Return the share of the learning rate: linear warm-up, then cosine down to a twentieth."""
-    if step < warmup:
-        return (step + 1) / warmup
-    progress = min(1.0, (step - warmup) / max(1, total - warmup))
-    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress))
+    """Return the share of the learning rate: linear warm-up, level, and over the last half down to nothing.
+
+    (Hu et al. 2024, arXiv:2404.06395: a run can be ended early, or prolonged, before it cools down.)
+    """
+    return min(1.0, (step + 1) / warmup, max(0.02, (total - step) / (COOLING * total)))
 
 
 def plot(out: Path) -> None:
@@ -262,11 +311,13 @@ def plot(out: Path) -> None:
     steps = [e for e in entries if "loss" in e]
     left.plot([e["step"] for e in steps], [e["loss"] for e in steps], lw=0.8)
     left.set(title="Training loss", xlabel="step", ylabel="loss a prompt")
-    marks = [e for e in entries if "dev" in e]
-    for name in DECISIONS:
-        right.plot([e["step"] for e in marks], [e["dev"].get(name) for e in marks], label=name)
-    right.set(title="Right decisions on held-out rows", xlabel="step", ylim=(0.4, 1))
-    right.legend(fontsize=8)
+    for kind, style in (("qa", ":"), ("documents", "-"), ("fields", "--")):
+        marks = [e for e in entries if e.get("kind") == kind]
+        for number, name in enumerate(DECISIONS[:3]):
+            shares = [e["dev"].get(name) for e in marks]
+            right.plot([e["step"] for e in marks], shares, style, color=f"C{number}", label=f"{kind}: {name}")
+    right.set(title="Right decisions on held-out rows", xlabel="step", ylim=(0.3, 1))
+    right.legend(fontsize=7)
     figure.savefig(out / "curve.png", dpi=110)
     plt.close(figure)
 
