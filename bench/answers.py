@@ -1,12 +1,13 @@
 """Quality of the answers: python bench/answers.py --data ../shared/data [--sets runbooks handbook dev].
 
-Prints one table a set. For the two question files the documents are indexed first, each over its own, and
-every question goes the whole way, from search to resolved citations; `dev` brings its passages along.
+Prints one table a set. For the two question files, and for the sets under `grammars/tuning/corpus` that
+training leaves out (`trams`, `library`), the documents are indexed first, each set's own, and every question
+goes the whole way, from search to resolved citations; `dev` brings its passages along.
 
 - evidence quoted: per answerable question, the share of its evidence texts of which a quote holds half;
 - share that is evidence: of all quotes made, those that are (part of) an evidence text or contain one;
 - at equal numbers of quotes: the model is made to give exactly one or three, beside as many sentences
-  nearest to the question by untrained MiniLM's cosine, over the same passages;
+  nearest to the question by untrained MiniLM's cosine, over the same passages; how long a quote is;
 - abstention: AUROC of the confidence, and balanced accuracy at the shipped threshold;
 - ECE: of the confidence against answerability (10 bins);
 - without its grammar: the same model generating freely, and how much of that is not JSON or not a quote.
@@ -19,13 +20,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import tempfile
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from cases import Case, asked, development, rows
 from metrics import (
     auroc,
     balanced_accuracy,
@@ -39,50 +38,22 @@ from metrics import (
 )
 
 from grammars.answer import write_answer
-from grammars.answer.sentences import statements, units
+from grammars.answer.sentences import statements
 from grammars.embedded.layout import render
 from grammars.embedded.loading import WEIGHTS, load
 from grammars.engine.generator import Loaded
 from grammars.engine.local import LocalEngine
-from grammars.engine.protocol import AnswerPrompt, PassageText, Turn
-from knowledge.answer import answer
-from knowledge.database import migrate, open_pool
+from grammars.engine.protocol import AnswerPrompt, PassageText
 from knowledge.embed import open_embedder
-from knowledge.index import reindex
-from knowledge.server import embedded_server
-from knowledge.sources import add_source
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
 
     from grammars.engine.protocol import Engine
     from knowledge.embed import Embedder
 
-FOLDERS = {"runbooks": "runbooks", "handbook": "handbook"}
-LONGEST = 1000  # characters of a dev passage, as the index cuts documents
+SETS = ("runbooks", "handbook", "trams", "library", "dev")
 FREE_SAMPLE = 60
-
-
-@dataclass
-class Case:
-    """One question with the passages it is answered from, and what came of it."""
-
-    question: str
-    answerable: bool
-    evidence: list[str]
-    gold: str
-    passages: list[PassageText]
-    history: tuple[Turn, ...] = ()
-    short: bool = False
-    answered: bool = False
-    confidence: float = 0.0
-    text: str = ""
-    quotes: list[str] = field(default_factory=list)
-    ms: float = 0.0
-    ranks: tuple[bool, bool, bool] = (False, False, False)  # hit@1, hit@5, all evidence found@5
-    verbatim: bool = True
-    forced: dict[int, list[str]] = field(default_factory=dict)
-    nearest: dict[int, list[str]] = field(default_factory=dict)
 
 
 async def main() -> None:
@@ -91,20 +62,21 @@ async def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--sets", nargs="+", default=[*FOLDERS, "dev"])
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="trained parts of the embedded model")
     parser.add_argument("--limit", type=int, help="questions of each set, for a quick look")
     arguments = parser.parse_args()
     async with open_embedder("embedded") as embedder, _engine(arguments.weights) as engine:
         for name in arguments.sets:
             cases = (
-                [case async for case in _dev(arguments, engine)]
+                [case async for case in development(arguments.data, engine, arguments.limit)]
                 if name == "dev"
-                else [case async for case in _asked(arguments, name, embedder, engine)]
+                else [case async for case in asked(arguments.data, name, embedder, engine, arguments.limit)]
             )
             for case in cases:
+                await _nearest(case, embedder)
                 if case.answerable:
-                    await _compare(case, engine, embedder)
+                    await _force(case, engine)
             _print(name, cases)
     _free(arguments)
 
@@ -117,114 +89,31 @@ def _engine(weights: Path) -> LocalEngine:
     return LocalEngine("embedded", loaded, extractive=True)
 
 
-def _rows(path: Path, limit: int | None) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines() if line][:limit]
-
-
-async def _asked(
-    arguments: argparse.Namespace, name: str, embedder: Embedder, engine: Engine
-) -> AsyncIterator[Case]:
-    """Index a set's documents and ask its questions."""
-    folder = (arguments.data / FOLDERS[name]).resolve()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
-        async with embedded_server(Path(home)) as conninfo:
-            await migrate(conninfo)
-            async with open_pool(conninfo, size=4) as pool:
-                await add_source(pool, str(folder), name=name)
-                await reindex(pool, embedder)
-                for row in _rows(arguments.data / "questions" / f"{name}.jsonl", arguments.limit):
-                    yield await _ask(row, folder, lambda q: answer(pool, embedder, engine, q))
-
-
-async def _ask(row: dict[str, Any], folder: Path, ask: Any) -> Case:
-    began = time.perf_counter()
-    result = await ask(row["question"])
-    ms = 1000 * (time.perf_counter() - began)
-    json.loads(json.dumps(result.as_json()))
-    path = row.get("path") or ""
-    hits = [passage.uri.endswith(path) for passage in result.retrieved] if path else []
-    texts = [passage.text for passage in result.retrieved]
-    found = bool(row["evidence"]) and all(evidence_quoted([e], texts) for e in row["evidence"])
-    return Case(
-        row["question"],
-        row["answerable"],
-        row["evidence"],
-        row["answer"],
-        [PassageText(p.title, p.heading, p.text) for p in result.retrieved],
-        answered=result.answerable,
-        confidence=result.confidence or 0.0,
-        text=result.answer,
-        quotes=[citation.quote for citation in result.citations],
-        ms=ms,
-        ranks=(any(hits[:1]), any(hits), found),
-        verbatim=all(_verbatim(citation, folder) for citation in result.citations),
-    )
-
-
-def _verbatim(citation: Any, folder: Path) -> bool:
-    """Return whether the quote stands in its file at its offsets."""
-    from urllib.parse import unquote, urlsplit
-
-    path = Path(unquote(urlsplit(citation.uri).path))
-    assert path.is_relative_to(folder)
-    text = path.read_text().replace("\r\n", "\n")
-    return text[citation.start : citation.end] == citation.quote
-
-
-async def _dev(arguments: argparse.Namespace, engine: Engine) -> AsyncIterator[Case]:
-    """Ask the development questions over the passages that they bring along."""
-    for row in _rows(arguments.data / "qa" / "dev.jsonl", arguments.limit):
-        if row["answerable"] and not row["evidence"]:
-            continue
-        evidence = [
-            row["passages"][e["passage"]]["text"][e["start"] : e["end"]].strip() for e in row["evidence"]
-        ]
-        turns = [t for t in row.get("history") or [] if t["text"].strip()]
-        history = tuple(Turn("user" if t["speaker"] == "user" else "assistant", t["text"]) for t in turns)
-        passages = [cut for p in row["passages"] for cut in _cut(p["title"], p["text"])]
-        case = Case(row["question"], row["answerable"], evidence, row["answer"], passages, history)
-        case.short = row["kind"] == "span"
-        began = time.perf_counter()
-        draft = await write_answer(engine, case.question, passages, history)
-        case.ms = 1000 * (time.perf_counter() - began)
-        case.answered, case.confidence = draft.answerable, draft.confidence or 0.0
-        case.text, case.quotes = draft.answer, [quote.text for quote in draft.quotes]
-        yield case
-
-
-def _cut(title: str, text: str) -> list[PassageText]:
-    """Cut a passage at sentences into pieces of at most LONGEST characters."""
-    pieces, start, end = [], 0, 0
-    for unit in units(text):
-        if unit.end - start > LONGEST and end > start:
-            pieces.append(text[start:end])
-            start = unit.start
-        end = unit.end
-    pieces.append(text[start:])
-    return [PassageText(title, "", piece) for piece in pieces if piece.strip()]
-
-
-async def _compare(case: Case, engine: Engine, embedder: Embedder) -> None:
-    """Give exactly one and three quotes, beside as many sentences by cosine, over the same passages."""
+async def _nearest(case: Case, embedder: Embedder) -> None:
+    """Note the sentences nearest to the question by untrained MiniLM's cosine, over the same passages."""
     sentences = [p.text[unit.content : unit.end] for p in case.passages for unit in statements(p.text)]
     sentences = list(dict.fromkeys(sentences))
-    if not sentences:
-        return
-    vectors = await embedder.embed([case.question, *sentences])
-    order = np.argsort(-(vectors[1:] @ vectors[0]))
+    if sentences:
+        vectors = await embedder.embed([case.question, *sentences])
+        cosines = vectors[1:] @ vectors[0]
+        case.nearest = [sentences[i] for i in np.argsort(-cosines)]
+        case.cosine = float(cosines.max())
+
+
+async def _force(case: Case, engine: Engine) -> None:
+    """Have the model give exactly one and three quotes."""
     for count in (1, 3):
         draft = await write_answer(
             engine, case.question, case.passages, case.history, max_quotes=count, min_quotes=count
         )
         case.forced[count] = [quote.text for quote in draft.quotes]
-        case.nearest[count] = [sentences[i] for i in order[:count]]
 
 
 def _print(name: str, cases: Sequence[Case]) -> None:
     yes = [case for case in cases if case.answerable]
     no = [case for case in cases if not case.answerable]
     print(f"\n== {name}: {len(yes)} answerable, {len(no)} not ==")
-    if name in FOLDERS:
+    if name != "dev":
         for i, what in enumerate(("hit@1", "hit@5", "all evidence found@5")):
             print(f"{what:34} {mean_interval([float(case.ranks[i]) for case in yes])}")
         print(f"{'quotes verbatim at their offsets':34} {np.mean([case.verbatim for case in cases]):.3f}")
@@ -253,14 +142,18 @@ def _quoted(case: Case, quotes: Sequence[str]) -> float:
 
 def _print_equal(yes: Sequence[Case], count: int) -> None:
     ours = [_quoted(case, case.forced.get(count, [])) for case in yes]
-    theirs = [_quoted(case, case.nearest.get(count, [])) for case in yes]
+    theirs = [_quoted(case, case.nearest[:count]) for case in yes]
     gains = [a - b for a, b in zip(ours, theirs, strict=True)]
     for label, values in (("model", ours), ("cosine", theirs), ("gain", gains)):
         print(f"{f'evidence quoted, {count} of {label}':34} {mean_interval(values)}")
-    for label, chosen in (("model", "forced"), ("cosine", "nearest")):
-        made = [(c, q) for c in yes for q in getattr(c, chosen).get(count, [])]
-        hits = [float(is_evidence(quote, case.evidence)) for case, quote in made]
+    made = {
+        "model": [(case, quote) for case in yes for quote in case.forced.get(count, [])],
+        "cosine": [(case, quote) for case in yes for quote in case.nearest[:count]],
+    }
+    for label, quotes in made.items():
+        hits = [float(is_evidence(quote, case.evidence)) for case, quote in quotes]
         print(f"{f'share that is evidence, {label}':34} {mean_interval(hits)}")
+        print(f"{f'characters a quote, {label}':34} {np.mean([len(quote) for _, quote in quotes]):.0f}")
 
 
 def _print_abstention(cases: Sequence[Case], yes: Sequence[Case], no: Sequence[Case]) -> None:
@@ -271,6 +164,8 @@ def _print_abstention(cases: Sequence[Case], yes: Sequence[Case], no: Sequence[C
         )
 
     low, high = interval(len(cases), balanced)
+    baseline = auroc([c.cosine for c in yes], [c.cosine for c in no])
+    print(f"{'abstention AUROC, best cosine':34} {baseline:.3f}")
     print(f"{'abstention AUROC':34} {auroc([c.confidence for c in yes], [c.confidence for c in no]):.3f}")
     print(f"{'abstention balanced accuracy':34} {balanced(range(len(cases))):.3f} [{low:.3f}, {high:.3f}]")
     print(f"{'answered, of the answerable':34} {np.mean([c.answered for c in yes]):.3f}")
@@ -282,9 +177,10 @@ def _print_abstention(cases: Sequence[Case], yes: Sequence[Case], no: Sequence[C
 def _free(arguments: argparse.Namespace) -> None:
     """Generate without the grammar on development rows; count what is not JSON, or quoted from nowhere."""
     model, tokenizer = load(arguments.weights)
-    rows = [r for r in _rows(arguments.data / "qa" / "dev.jsonl", None) if r["answerable"] and r["evidence"]]
+    known = rows(arguments.data / "qa" / "dev.jsonl", None)
+    asked_for = [row for row in known if row["answerable"] and row["evidence"]][:FREE_SAMPLE]
     invalid, quotes, invented = 0, 0, 0
-    for row in rows[:FREE_SAMPLE]:
+    for row in asked_for:
         passages = tuple(PassageText(p["title"], "", p["text"]) for p in row["passages"])
         inputs = tokenizer(render(AnswerPrompt(row["question"], passages)), return_tensors="pt")
         written = model.generate(**inputs, max_new_tokens=256, do_sample=False)
@@ -296,7 +192,7 @@ def _free(arguments: argparse.Namespace) -> None:
             continue
         quotes += len(made)
         invented += sum(not any(quote and quote in p.text for p in passages) for quote in made)
-    count = len(rows[:FREE_SAMPLE])
+    count = len(asked_for)
     print(f"\n== without the grammar: {count} answerable development rows ==")
     print(f"{'output that is not valid JSON':34} {invalid / count:.3f}")
     print(f"{'quotes that are not verbatim':34} {invented}/{quotes}")

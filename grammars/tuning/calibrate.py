@@ -1,12 +1,13 @@
 """Choose when to answer.
 
-    python -m grammars.tuning.calibrate --data ../shared/data/qa --weights runs/reader
+    python -m grammars.tuning.calibrate --data ../shared/data/qa --more runs/rows --weights runs/reader
 
 The model's score for answering is turned into a probability by two numbers (Platt scaling: scale · score
-+ bias), fitted on development questions among five passages each, with the evidence in them, with the
-answering sentences taken out (near misses), or with other passages alone; both classes weigh the same.
-The decision falls at one half. The figures printed are cross-fitted: each half of the questions is judged
-by numbers fitted on the other half. Writes `calibration.json` and `reliability.png` beside the weights.
++ bias), fitted on development questions among five passages each: those of the data, with the evidence in
+the passages, with the answering sentences taken out (near misses), or with other passages alone; and those
+about documentation, over what search found for them. Both classes weigh the same. The decision falls at one
+half. The figures printed are cross-fitted: each half of the questions is judged by numbers fitted on the
+other half. Writes `calibration.json` and `reliability.png` beside the weights.
 """
 
 from __future__ import annotations
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 PASSAGES = 5
 HALF = 0.5  # the probability above which a question is answered
-RANK_PENALTY = 2.0  # log(.65 / .09): a cautious recall@1 of the retrieval, the rest over four passages
 _PREFIX = '{"answerable":'
 _BATCH = 8
 
@@ -46,18 +46,19 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", required=True, type=Path)
+    parser.add_argument("--more", type=Path, help="folder with documents-dev.jsonl")
     parser.add_argument("--weights", required=True, type=Path)
     parser.add_argument("--limit", type=int, default=0, help="questions; 0 is all")
     arguments = parser.parse_args()
     cache = arguments.weights / "nearest-dev.json"
-    pool = load_pool(arguments.data / "dev.jsonl", arguments.limit, cache)
+    pool = load_pool(arguments.data / "dev.jsonl", arguments.limit, cache, arguments.more)
     examples = list(development(pool))
     calibration = arguments.weights / "calibration.json"
     calibration.write_text(json.dumps({"answer_scale": 1.0, "answer_bias": 0.0}))
     scores = answer_scores(examples, arguments.weights)
     gold = torch.tensor([example.answerable for example in examples])
     scale, bias = fit(scores, gold)
-    found = {"answer_scale": scale, "answer_bias": bias, "rank_penalty": RANK_PENALTY}
+    found = {"answer_scale": scale, "answer_bias": bias}
     calibration.write_text(json.dumps(found, indent=1))
     probabilities = cross_fitted(scores, gold)
     report(examples, probabilities, gold)
@@ -66,7 +67,7 @@ def main() -> None:
 
 
 def development(pool: Pool) -> Iterator[Example]:
-    """Yield each development question answerable, as a near miss, or with foreign passages."""
+    """Yield each development question answerable, as a near miss, with foreign passages; then documents'."""
     rng = random.Random(7)  # noqa: S311 - sampling, not secrets
     for index, row in enumerate(pool.rows):
         example = from_row(row, rng)
@@ -80,6 +81,10 @@ def development(pool: Pool) -> Iterator[Example]:
         if example.span and rng.random() < 0.3:  # noqa: PLR2004 - a share of the questions
             gone = replace(example, passages=(), gold=(), span=None, kind="elsewhere")
             yield among(gone, pool, index, rng, answer=answer, count=PASSAGES)
+    for row in pool.documents:
+        example = from_row(row, rng)
+        if example is not None:
+            yield example
 
 
 @torch.no_grad()
@@ -132,13 +137,21 @@ def cross_fitted(scores: torch.Tensor, gold: torch.Tensor) -> torch.Tensor:
 
 def report(examples: list[Example], probabilities: torch.Tensor, gold: torch.Tensor) -> None:
     """Print AUROC, balanced accuracy and calibration error, over all and by kind of unanswerable."""
-    kinds = sorted({e.kind for e in examples if not e.answerable})
-    for kind in ["all", *kinds]:
-        chosen = torch.tensor([kind == "all" or e.answerable or e.kind == kind for e in examples])
-        p, y = probabilities[chosen], gold[chosen]
-        wins = (p[y][:, None] > p[~y][None]).float().mean()
-        balanced = ((p[y] > HALF).float().mean() + (p[~y] <= HALF).float().mean()) / 2
-        print(f"{kind:12} n {len(p):4}  AUROC {wins:.3f}  balanced {balanced:.3f}  ECE {_ece(p, y):.3f}")
+    documents = torch.tensor([example.kind == "document" for example in examples])
+    for kind in sorted({e.kind for e in examples if not e.answerable} - {"document"}):
+        chosen = torch.tensor([not e.answerable and e.kind == kind for e in examples])
+        _line(kind, probabilities, gold, ~documents & (gold | chosen))
+    for name, rows in (("documents", documents), ("all but these", ~documents), ("all", documents | True)):
+        _line(name, probabilities, gold, rows)
+
+
+def _line(name: str, probabilities: torch.Tensor, gold: torch.Tensor, rows: torch.Tensor) -> None:
+    p, y = probabilities[rows], gold[rows]
+    if y.all() or not y.any():
+        return
+    wins = (p[y][:, None] > p[~y][None]).float().mean()
+    balanced = ((p[y] > HALF).float().mean() + (p[~y] <= HALF).float().mean()) / 2
+    print(f"{name:14} n {len(p):4}  AUROC {wins:.3f}  balanced {balanced:.3f}  ECE {_ece(p, y):.3f}")
 
 
 def _ece(p: torch.Tensor, y: torch.Tensor, bins: int = 10) -> float:
