@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from knowledge.sources.local import LocalOrigin
+from knowledge.sources.origin import UnreachableError
+from knowledge.sources.uri import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
 
     from knowledge.sources.origin import Origin, Reach
     from knowledge.sources.registry import Source
@@ -16,9 +19,50 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def open_origin(source: Source, reach: Reach) -> AsyncIterator[Origin]:
-    """Open a source; what it needs is loaded only here.
+    """Open a source; what its kind needs is loaded only here.
 
     Raises:
         UnreachableError: its driver is not installed, a setting it names is not set, or it cannot be had.
     """
-    yield LocalOrigin(source)
+    if source.kind is Kind.LOCAL:
+        yield LocalOrigin(source)
+        return
+    async with _driver(source.kind)(source, resolved(source, reach), reach) as origin:
+        yield origin
+
+
+def _driver(kind: Kind) -> Callable[..., AbstractAsyncContextManager[Origin]]:
+    if kind is Kind.GIT:
+        from knowledge.sources.git import open_git
+
+        return open_git
+    if kind is Kind.WEB:
+        from knowledge.sources.web import open_web
+
+        return open_web
+    if kind is Kind.SLACK_EXPORT:
+        from knowledge.sources.slack_export import open_export
+
+        return open_export
+    from knowledge.sources.remote import open_remote
+
+    return open_remote
+
+
+def resolved(source: Source, reach: Reach) -> dict[str, Any]:
+    """Return the source's options with the values of the settings that they name.
+
+    Raises:
+        UnreachableError: such a setting is not set.
+    """
+    values: dict[str, Any] = {}
+    for name, value in source.options.items():
+        if isinstance(value, dict) and "setting" in value:
+            if value["setting"] not in reach.secrets:
+                raise UnreachableError(
+                    f"The setting {value['setting']}, which holds its {name}, is not set where it is indexed."
+                )
+            values[name] = reach.secrets[value["setting"]]
+        else:
+            values[name] = value
+    return values

@@ -94,3 +94,15 @@ class Reach:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     private_addresses: bool = False
     slack_exports: bool = False
+
+    def hide(self, words: str) -> str:
+        """Return the words without the value of any secret."""
+        for secret in self.secrets.values():
+            words = words.replace(secret, "(not shown)") if secret else words
+        return words
+
+
+def visible(path: str) -> str:
+    """Return a name in which bytes that are no text are visible escapes."""
+    shown = path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return shown.replace("\0", "\\0")

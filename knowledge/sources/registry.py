@@ -120,7 +120,7 @@ async def add_source(
     return await _write(pool, _ADD, row)
 
 
-async def edit_source(pool: Pool, name: str, **changes: Any) -> Source:
+async def edit_source(pool: Pool, known_as: str, /, **changes: Any) -> Source:
     """Change a source's name, include, exclude, link_base, audience, schedule, options or secrets.
 
     `options` and `secrets` go together: they replace what there was. `audience=None` is everyone.
@@ -128,7 +128,7 @@ async def edit_source(pool: Pool, name: str, **changes: Any) -> Source:
     Raises:
         SourceError: there is no such source, or a value cannot be.
     """
-    source = await find_source(pool, name)
+    source = await find_source(pool, known_as)
     row = _checked(changes)
     if not row:
         return source

@@ -1,0 +1,185 @@
+"""A website: the pages of its sitemap, or those that its pages lead to, read as its robots.txt allows.
+
+Only the source's own host is read, below the source's own path; a page is asked for only if it changed.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+from bs4 import BeautifulSoup
+
+from knowledge.convert import ParseError
+from knowledge.parse import MAX_BYTES, SUFFIXES, too_large
+from knowledge.sources.globs import excluded, included
+from knowledge.sources.origin import (
+    Content,
+    File,
+    GoneError,
+    Listing,
+    UnreachableError,
+    UnreadableError,
+    visible,
+)
+from knowledge.sources.robots import Robots, read_robots
+from knowledge.sources.sitemap import listed_pages
+from knowledge.sources.webclient import Fetched, WebClient
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from knowledge.sources.origin import Reach
+    from knowledge.sources.registry import Source
+
+MOST_PAGES = 5_000
+DELAY = 0.2  # seconds between two requests, where robots.txt asks for no longer one
+SUFFIX_OF = {
+    "text/html": ".html",
+    "application/xhtml+xml": ".html",
+    "application/pdf": ".pdf",
+    "text/markdown": ".md",
+    "text/plain": ".txt",
+    "text/x-rst": ".rst",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+}
+OK, NOT_MODIFIED, NOT_FOUND, GONE = 200, 304, 404, 410
+
+
+@asynccontextmanager
+async def open_web(source: Source, options: dict[str, Any], reach: Reach) -> AsyncIterator[WebOrigin]:
+    """Open a website, once its robots.txt is read.
+
+    Raises:
+        UnreachableError: the site does not answer, or its robots.txt allows nothing of it.
+    """
+    delay = float(options.get("delay", DELAY))
+    async with WebClient.opened(reach, token=options.get("token"), delay=delay) as client:
+        robots = await read_robots(client, source.uri)
+        client.delay = max(delay, robots.delay)
+        yield WebOrigin(source, client, robots, int(options.get("pages", MOST_PAGES)))
+
+
+class WebOrigin:
+    """The pages of one site, below one path."""
+
+    def __init__(self, source: Source, client: WebClient, robots: Robots, most_pages: int) -> None:
+        self._source, self._client, self._robots, self._most = source, client, robots, most_pages
+        parts = urlsplit(source.uri)
+        self._site = f"{parts.scheme}://{parts.netloc}"
+        is_sitemap = parts.path.endswith((".xml", ".xml.gz"))
+        self._below = "/" if is_sitemap else parts.path[: parts.path.rfind("/") + 1] or "/"
+
+    async def list(self) -> Listing:
+        """Return the pages of the sitemap; without one, those that links lead to."""
+        found = await listed_pages(self._client, self._robots, self._source.uri)
+        pages = {page for page in map(self._own, found) if page}
+        pages = pages or {page async for page in self._crawled()}
+        chosen = sorted(page for page in pages if self._wanted(page))[: self._most]
+        return Listing([File(page, path_of(page)) for page in chosen])
+
+    def _own(self, url: str) -> str | None:
+        """Return the URL without its fragment if it is the source's and may be read, else None."""
+        bare = urldefrag(url).url
+        parts = urlsplit(bare)
+        own = f"{parts.scheme}://{parts.netloc}" == self._site and (parts.path or "/").startswith(self._below)
+        return bare if own and self._robots.allows(bare) else None
+
+    def _wanted(self, page: str) -> bool:
+        path = path_of(page)
+        return not excluded(path, self._source) and included(path, self._source)
+
+    async def _crawled(self) -> AsyncIterator[str]:
+        """Follow the links from the source's own page, breadth first."""
+        seen = {self._source.uri}
+        waiting = [self._source.uri]
+        while waiting and len(seen) <= self._most:
+            page = waiting.pop(0)
+            fetched = await self._followed(page)
+            if fetched is None:
+                continue
+            yield page
+            new = [link for link in self._links(page, fetched) if link not in seen]
+            seen.update(new)
+            waiting += dict.fromkeys(new)
+
+    async def _followed(self, page: str) -> Fetched | None:
+        """Return a page that can be had; without the first one there are none."""
+        try:
+            fetched = await self._client.get(page)
+        except UnreadableError as error:
+            if page == self._source.uri:
+                raise UnreachableError(str(error)) from error
+            return None
+        if fetched.status != OK and page == self._source.uri:
+            raise UnreachableError(f"{page} answers {fetched.status}.")
+        return fetched if fetched.status == OK else None
+
+    def _links(self, page: str, fetched: Fetched) -> Iterator[str]:
+        if fetched.media_type not in {"text/html", "application/xhtml+xml"}:
+            return
+        for anchor in BeautifulSoup(fetched.body, "html.parser").find_all("a", href=True):
+            try:
+                link = self._own(urljoin(page, str(anchor["href"])))
+            except ValueError:  # no address at all
+                continue
+            if link and (
+                PurePosixPath(urlsplit(link).path).suffix.lower() in SUFFIXES | {"", ".php", ".asp"}
+            ):
+                yield link
+
+    async def read(self, file: File, version: str | None) -> Content:
+        """Read a page if it is not the version that is known."""
+        fetched = await self._client.get(file.uri, version=version)
+        if fetched.status == NOT_MODIFIED:
+            return Content(None, replace(file, path=_typed(file, fetched), version=version))
+        if fetched.status in {NOT_FOUND, GONE}:
+            raise GoneError
+        if fetched.status != OK:
+            raise UnreadableError(f"The site answers {fetched.status}.")
+        if self._own(fetched.url) is None:
+            raise ParseError("It leads to a page outside the source.")
+        if len(fetched.body) > MAX_BYTES:
+            raise ParseError(too_large(len(fetched.body)))
+        typed = _typed(file, fetched)
+        return Content(
+            fetched.body,
+            replace(file, path=typed, version=fetched.version, mtime_ns=_moment(fetched.modified)),
+        )
+
+
+def path_of(page: str) -> str:
+    """Return a page's path within its site, as a file's; a query is a part of it."""
+    parts = urlsplit(page)
+    path = unquote(parts.path, errors="surrogateescape").lstrip("/")
+    if not path or path.endswith("/"):
+        path += "index.html"
+    if parts.query:
+        path += f"?{parts.query}"
+    return visible(path if PurePosixPath(path).suffix.lower() in SUFFIXES else f"{path}.html")
+
+
+def _typed(file: File, fetched: Fetched) -> str:
+    """Return the path with the suffix that the site's media type calls for."""
+    if not fetched.media_type:
+        return file.path
+    suffix = SUFFIX_OF.get(fetched.media_type)
+    if suffix is None:
+        raise ParseError(f"It is of a kind that is not read: {fetched.media_type}.")
+    own = PurePosixPath(file.path)
+    both_text = suffix in {".txt", ".html"} and own.suffix.lower() in {".md", ".rst", ".txt", ".htm"}
+    is_page = suffix == ".txt" and both_text
+    return (
+        file.path if own.suffix.lower() == suffix or is_page else f"{file.path.removesuffix('.html')}{suffix}"
+    )
+
+
+def _moment(modified: str | None) -> int:
+    try:
+        return int(parsedate_to_datetime(modified or "").timestamp() * 1e9)
+    except (ValueError, OverflowError):
+        return 0
