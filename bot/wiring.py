@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from knowledge.answers import Answer
     from knowledge.database import Pool
     from knowledge.embed import Embedder
+    from knowledge.extraction import ExtractRecord
     from knowledge.sources.origin import Reach
 
 POOL_SIZE = 8
@@ -104,6 +105,20 @@ def answerer(pool: Pool, embedder: Embedder, engine: Engine, **limits: Any) -> A
     from knowledge.answer import answer
 
     return partial(answer, pool, embedder, engine, **limits)
+
+
+@asynccontextmanager
+async def extracting(settings: Settings, pool: Pool) -> AsyncIterator[ExtractRecord]:
+    """Open embedder and engine, and yield what extracts a record with them."""
+    async with embedder(settings) as opened_embedder, engine(settings) as opened_engine:
+        yield extractor(pool, opened_embedder, opened_engine)
+
+
+def extractor(pool: Pool, embedder: Embedder, engine: Engine) -> ExtractRecord:
+    """Return what extracts a record: `knowledge.extraction.extract_record` over these parts."""
+    from knowledge.extraction import extract_record
+
+    return partial(extract_record, pool, embedder, engine)
 
 
 async def not_answering(question: str, **_: Any) -> Answer:

@@ -12,9 +12,10 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.cli import ask, demo, doctor, index, processes, search, sources, status
+from bot.cli import ask, demo, doctor, extract, index, processes, schemas, search, sources, status
 
 TAGLINE = "Answers from your own documents, with verbatim quotes, in Slack and in the terminal."
+SCHEMAS_HELP = "Add, list, show and remove what records are made by."
 SOURCES_HELP = "Add, list and remove what is indexed."
 
 
@@ -31,6 +32,8 @@ def build_cli() -> typer.Typer:
     cli.callback()(_almanac)
     _add(cli, "demo", demo.demo, demo.EXAMPLES)
     _add(cli, "ask", ask.ask, ask.EXAMPLES)
+    _add(cli, "extract", extract.extract, extract.EXAMPLES)
+    cli.add_typer(_schemas(), name="schemas")
     _add(cli, "search", search.search, search.EXAMPLES)
     cli.add_typer(_sources(), name="sources")
     _add(cli, "reindex", index.reindex, index.EXAMPLES)
@@ -47,6 +50,15 @@ def _sources() -> typer.Typer:
     _add(group, "add", sources.add, sources.ADD_EXAMPLES)
     _add(group, "list", sources.list_, sources.LIST_EXAMPLES)
     _add(group, "remove", sources.remove, sources.REMOVE_EXAMPLES)
+    return group
+
+
+def _schemas() -> typer.Typer:
+    group = _group(SCHEMAS_HELP)
+    _add(group, "add", schemas.add, schemas.ADD_EXAMPLES)
+    _add(group, "list", schemas.list_, schemas.LIST_EXAMPLES)
+    _add(group, "show", schemas.show, schemas.SHOW_EXAMPLES)
+    _add(group, "remove", schemas.remove, schemas.REMOVE_EXAMPLES)
     return group
 
 

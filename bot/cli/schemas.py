@@ -1,0 +1,111 @@
+"""`almanac schemas`: what records are made by."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from bot.cli.console import data, plain, print_json, say
+from bot.cli.edge import run
+from bot.cli.opening import opened_database
+from bot.config import read_settings
+
+if TYPE_CHECKING:
+    from knowledge.schemas import Schema
+
+ADD_EXAMPLES = ("almanac schemas add incident.json", "almanac schemas add schema.json --name near-miss")
+LIST_EXAMPLES = ("almanac schemas list", "almanac schemas list --json | jq '.[].name'")
+SHOW_EXAMPLES = ("almanac schemas show incident", "almanac schemas show incident --version 1 > incident.json")
+REMOVE_EXAMPLES = ("almanac schemas remove near-miss",)
+
+
+def add(
+    file: Annotated[Path, typer.Argument(help="A JSON Schema, draft 2020-12.")],
+    *,
+    name: Annotated[str | None, typer.Option(help="What to call it; else the file's name.")] = None,
+) -> None:
+    """Check a schema and add it; adding it again makes a new version, where it changed.
+
+    What the grammar cannot enforce is validated afterwards, and named here.
+    """
+    run(_add(file, name or file.stem.lower()))
+
+
+async def _add(file: Path, name: str) -> None:
+    from grammars.extraction.check import parse_schema
+    from knowledge.schemas import add_schema, load_schemas
+
+    definition = parse_schema(file.read_text(encoding="utf-8"))
+    async with opened_database(read_settings()) as pool:
+        await load_schemas(pool)
+        added = await add_schema(pool, name, definition)
+    say(f"Added {added.name}, version {added.version}: {added.title}")
+    say(_enforcement(added))
+
+
+def _enforcement(schema: "Schema") -> str:
+    if schema.report["enforced"]:
+        return "The grammar enforces all of it."
+    return "Validated after generation: " + ", ".join(schema.report["validated"])
+
+
+def list_(*, json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False) -> None:
+    """List the schemas."""
+    run(_list(as_json=json))
+
+
+async def _list(*, as_json: bool) -> None:
+    from knowledge.schemas import as_row, list_schemas, load_schemas
+
+    async with opened_database(read_settings()) as pool:
+        await load_schemas(pool)
+        found = await list_schemas(pool)
+    if as_json:
+        return print_json([as_row(schema) for schema in found])
+    table = Table(header_style="bold")
+    for column in ("Name", "Version", "Title", "Description"):
+        table.add_column(column, overflow="fold")
+    for schema in found:
+        table.add_row(*map(plain, (schema.name, str(schema.version), schema.title, schema.description)))
+    return data().print(table)
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="The schema's name.")],
+    *,
+    version: Annotated[int | None, typer.Option(help="An older one; default: the newest.")] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one line of JSON, with what the check found.")
+    ] = False,
+) -> None:
+    """Print a schema as JSON."""
+    run(_show(name, version, as_json=json))
+
+
+async def _show(name: str, version: int | None, *, as_json: bool) -> None:
+    from json import dumps
+
+    from knowledge.schemas import as_row, find_schema, load_schemas
+
+    async with opened_database(read_settings()) as pool:
+        await load_schemas(pool)
+        found = await find_schema(pool, name, version)
+    if as_json:
+        return print_json(as_row(found))
+    say(f"{found.name}, version {found.version}: {found.title}. {_enforcement(found)}")
+    return data().print(plain(dumps(found.definition, indent=2, ensure_ascii=False)))
+
+
+def remove(name: Annotated[str, typer.Argument(help="The schema's name.")]) -> None:
+    """Remove a schema from those on offer. Records made by it stay."""
+    run(_remove(name))
+
+
+async def _remove(name: str) -> None:
+    from knowledge.schemas import load_schemas, remove_schema
+
+    async with opened_database(read_settings()) as pool:
+        await load_schemas(pool)
+        removed = await remove_schema(pool, name)
+    say(f"Removed {removed.name}: {removed.title}")

@@ -1,0 +1,150 @@
+"""Dates as people write them, to ISO 8601, with a date of reference for what they leave out."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MONTHS = {name.lower(): n for n in range(1, 13) for name in (calendar.month_name[n], calendar.month_abbr[n])}
+_MONTHS["sept"] = 9
+_DAYS = {name.lower(): n for n in range(7) for name in (calendar.day_name[n], calendar.day_abbr[n])}
+_DAYS |= {"tues": 1, "thur": 3, "thurs": 3}
+_NEAR = {
+    "today": 0,
+    "tonight": 0,
+    "this morning": 0,
+    "this afternoon": 0,
+    "this evening": 0,
+    "last night": -1,
+    "yesterday": -1,
+    "tomorrow": 1,
+}
+
+_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_DAY = "|".join(sorted(_DAYS, key=len, reverse=True))
+_ORDINAL = r"(?P<day>[0-3]?\d)(?:st|nd|rd|th)?"
+_YEAR = r"(?:,?\s+(?P<year>(?:19|20)\d\d|'\d\d))?"
+_WRITTEN = (
+    r"(?P<year>(?:19|20)\d\d)-(?P<month>[01]\d)-(?P<day>[0-3]\d)(?!\d)",
+    r"(?P<year>(?:19|20)\d\d)[./](?P<month>[01]?\d)[./](?P<day>[0-3]?\d)(?![\d.])",
+    r"(?P<a>[0-3]?\d)(?P<sep>[./-])(?P<b>[0-3]?\d)(?P=sep)(?P<year>(?:19|20)?\d\d)(?![\d.])",
+    r"(?P<a>[0-3]?\d)(?P<sep>[./])(?P<b>[01]?\d)(?![\d./]*\d)",
+    rf"{_ORDINAL}\s*(?:of\s+|-)?(?P<month>{_MONTH})\b\.?{_YEAR}",
+    rf"(?P<month>{_MONTH})\b\.?\s+{_ORDINAL}(?![\d:.]\d|\d){_YEAR}",
+    rf"(?P<near>{'|'.join(_NEAR)})\b",
+    rf"(?P<which>next|last|this|on)\s+(?P<weekday>{_DAY})\b",
+    rf"(?P<weekday>{_DAY.replace('sun|', '').replace('sat|', '').replace('wed|', '')})\b",
+)
+_PATTERNS = [re.compile(rf"(?<![\w./-]){pattern}", re.IGNORECASE) for pattern in _WRITTEN]
+_MONTHS_A_YEAR = 12
+_TODAY = re.compile(r"\btoday\b|^\W*(?:sent|date|written)\b", re.IGNORECASE | re.MULTILINE)
+_CENTURY = 100
+_NEARBY = 24  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class DateSpan:
+    """A date in a text, as character offsets, and what it says in ISO 8601."""
+
+    start: int
+    end: int
+    value: date
+    explicit: bool  # whether the text gives the year itself
+
+
+def find_dates(text: str, reference: date) -> list[DateSpan]:
+    """Return the dates of a text in order; what overlaps an earlier pattern's is left out.
+
+    A date without its year, a day's name and words such as `yesterday` count from the day that the text calls
+    today or was sent on, else from its first full date, else from `reference`. Where the order of day and month is open, the day
+    comes first, unless another date of the text shows that it does not.
+    """
+    matches = _matches(text)
+    month_first = any(_shows_month_first(match) for match in matches)
+    full = [span for match in matches if (span := _full(match, month_first=month_first))]
+    told = {span.start for span in full}
+    today = _today(text, full) or (full[0].value if full else reference)
+    loose = [_loose(match, today, month_first=month_first) for match in matches if match.start() not in told]
+    return sorted([*full, *filter(None, loose)], key=lambda span: span.start)
+
+
+def _today(text: str, full: list[DateSpan]) -> date | None:
+    """Return the day that the text calls today, or was sent on: the first full date right behind the word."""
+    for match in _TODAY.finditer(text):
+        behind = (span for span in full if match.start() <= span.start <= match.end() + _NEARBY)
+        if found := next(behind, None):
+            return found.value
+    return None
+
+
+def _matches(text: str) -> list[re.Match[str]]:
+    found: list[re.Match[str]] = []
+    for pattern in _PATTERNS:
+        for match in pattern.finditer(text):
+            if all(match.end() <= other.start() or other.end() <= match.start() for other in found):
+                found.append(match)
+    return sorted(found, key=lambda match: match.start())
+
+
+def _shows_month_first(match: re.Match[str]) -> bool:
+    parts = match.groupdict()
+    return bool(parts.get("year") and parts.get("b")) and int(parts["b"]) > _MONTHS_A_YEAR >= int(parts["a"])
+
+
+def _full(match: re.Match[str], *, month_first: bool) -> DateSpan | None:
+    parts = match.groupdict()
+    if not (year := parts.get("year")):
+        return None
+    if parts.get("a"):
+        month, day = (parts["a"], parts["b"]) if month_first else (parts["b"], parts["a"])
+    else:
+        month, day = parts["month"], parts["day"]
+    number = int(year.strip("'"))
+    value = _date(number + 2000 if number < _CENTURY else number, _month(month), int(day))
+    return DateSpan(*match.span(), value, explicit=True) if value else None
+
+
+def _loose(match: re.Match[str], today: date, *, month_first: bool) -> DateSpan | None:
+    parts = match.groupdict()
+    if parts.get("near"):
+        value: date | None = today + timedelta(days=_NEAR[" ".join(parts["near"].lower().split())])
+    elif parts.get("weekday"):
+        value = _weekday(_DAYS[parts["weekday"].lower()], (parts.get("which") or "").lower(), today)
+    elif parts.get("a"):
+        month, day = (parts["a"], parts["b"]) if month_first else (parts["b"], parts["a"])
+        value = _nearest(int(month), int(day), today)
+    elif parts.get("month"):
+        value = _nearest(_month(parts["month"]), int(parts["day"]), today)
+    else:
+        return None
+    return DateSpan(*match.span(), value, explicit=False) if value else None
+
+
+def _month(name: str) -> int:
+    return int(name) if name.isdigit() else _MONTHS[name.lower()]
+
+
+def _date(year: int, month: int, day: int) -> date | None:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
+
+
+def _nearest(month: int, day: int, near: date) -> date | None:
+    years = (_date(near.year + offset, month, day) for offset in (-1, 0, 1))
+    return min(filter(None, years), key=lambda value: abs((value - near).days), default=None)
+
+
+def _weekday(day: int, which: str, reference: date) -> date:
+    """`next` lies ahead, `last` behind, and else the nearest ahead, today included."""
+    ahead = (day - reference.weekday()) % 7
+    if which == "last":
+        return reference - timedelta(days=(reference.weekday() - day) % 7 or 7)
+    return reference + timedelta(days=(ahead or 7) if which == "next" else ahead)

@@ -1,0 +1,41 @@
+"""A text to a record that a schema admits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from grammars.extraction.complete import complete
+from grammars.extraction.read import Embed, read_record
+from grammars.extraction.record import ExtractionError, Record
+from grammars.extraction.validate import Validator
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from grammars.engine.protocol import Engine
+
+LONGEST = 200_000  # characters
+EMPTY = "There is no text to extract from. Paste a message, or name a file that holds text."
+TOO_LONG = "The text has {:,} characters, and at most {:,} can be read at once. Give the part that matters."
+
+
+async def extract(engine: Engine, embed: Embed, definition: Any, text: str, *, reference: date) -> Record:
+    """Return what a text states, as a schema asks for it.
+
+    Args:
+        engine: the model; an extractive one is asked leaf by leaf, another writes the record at once.
+        embed: texts to L2-normalised vectors; only an extractive engine needs it.
+        definition: a JSON Schema that was checked.
+        text: any; what is no text in it counts as nothing.
+        reference: the day that `yesterday` and dates without a year are counted from.
+
+    Raises:
+        ExtractionError: there is no text, or too much of it, or no valid record could be made.
+        EngineError: the model could not answer.
+    """
+    if not text.strip():
+        raise ExtractionError(EMPTY)
+    if len(text) > LONGEST:
+        raise ExtractionError(TOO_LONG.format(len(text), LONGEST))
+    record = await read_record(engine, embed, definition, text, reference=reference)
+    return complete(record, definition, Validator(definition))

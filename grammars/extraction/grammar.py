@@ -1,0 +1,103 @@
+"""A JSON Schema as llguidance takes it, and what of it llguidance cannot enforce."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from llguidance import LLMatcher, LLTokenizer
+
+from grammars.extraction.record import pointer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from grammars.extraction.resolve import Schema
+
+OPTIONS = {"whitespace_flexible": False, "coerce_one_of": True}
+BY_NAME = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+IN_LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
+DIRECT = ("items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames")
+DIRECT += ("unevaluatedProperties", "unevaluatedItems", "contentSchema")
+# Keywords that llguidance does not know; `lenient`, it passes over them.
+_UNKNOWN = frozenset(
+    {"not", "if", "then", "else", "contains", "minContains", "maxContains", "uniqueItems", "propertyNames"}
+    | {"dependentRequired", "dependentSchemas", "dependencies", "unevaluatedProperties", "unevaluatedItems"}
+    | {"$dynamicRef", "$recursiveRef", "minProperties", "maxProperties"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unenforced:
+    """A keyword that the grammar leaves to validation."""
+
+    pointer: str
+    keyword: str
+
+
+def compiles(schema: Any, *, lenient: bool = False) -> str | None:
+    """Return why llguidance refuses a schema; None where it takes it."""
+    try:
+        grammar = LLMatcher.grammar_from_json_schema(
+            json.dumps(schema), overrides={**OPTIONS, "lenient": lenient}
+        )
+    except ValueError as error:
+        return str(error).partition("\n")[0]
+    refused, told = LLMatcher.validate_grammar_with_warnings(grammar, _bytes())
+    return "; ".join(told) if refused else None
+
+
+@cache
+def _bytes() -> LLTokenizer:
+    """Return a tokenizer of bytes: whether a grammar compiles does not depend on the model."""
+    return LLTokenizer("byte")
+
+
+def subschemas(
+    schema: Any, path: tuple[str | int, ...] = ()
+) -> Iterator[tuple[tuple[str | int, ...], Schema]]:
+    """Yield each subschema that is an object, with its path, the root first."""
+    if not isinstance(schema, dict):
+        return
+    yield path, schema
+    for key in BY_NAME:
+        if isinstance(members := schema.get(key), dict):
+            for name, member in members.items():
+                yield from subschemas(member, (*path, key, name))
+    for key in IN_LISTS:
+        if isinstance(parts := schema.get(key), list):
+            for place, part in enumerate(parts):
+                yield from subschemas(part, (*path, key, place))
+    for key in DIRECT:
+        if isinstance(part := schema.get(key), dict):
+            yield from subschemas(part, (*path, key))
+
+
+def enforceable(schema: Any) -> tuple[Any, list[Unenforced]]:
+    """Return the schema without what llguidance cannot enforce, and what that is."""
+    left: list[Unenforced] = []
+    return _enforceable(schema, (), left), left
+
+
+def _enforceable(schema: Any, path: tuple[str | int, ...], left: list[Unenforced]) -> Any:
+    if not isinstance(schema, dict):
+        return schema
+    kept: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in _UNKNOWN or (key in ("format", "pattern") and not _known(key, value)):
+            left.append(Unenforced(pointer((*path, key)), key))
+        elif key == "patternProperties" and not all(_known("pattern", name) for name in value):
+            left.append(Unenforced(pointer((*path, key)), key))
+        elif key in BY_NAME and isinstance(value, dict):
+            kept[key] = {name: _enforceable(part, (*path, key, name), left) for name, part in value.items()}
+        elif key in IN_LISTS and isinstance(value, list):
+            kept[key] = [_enforceable(part, (*path, key, place), left) for place, part in enumerate(value)]
+        else:
+            kept[key] = _enforceable(value, (*path, key), left) if key in DIRECT else value
+    return kept
+
+
+def _known(keyword: str, value: Any) -> bool:
+    return compiles({"type": "string", keyword: value}) is None

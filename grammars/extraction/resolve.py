@@ -1,0 +1,106 @@
+"""A schema's node as it stands after its references: `$ref`, `allOf`, and alternatives to null."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
+
+if TYPE_CHECKING:
+    from referencing._core import Resolver
+
+Schema: TypeAlias = dict[str, Any]
+
+_MOST_HOPS = 16  # references from one node; a longer chain is a circle
+_ANNOTATIONS = ("title", "description", "examples", "default")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A schema that stands for itself, and what its own references are looked up with."""
+
+    schema: Schema
+    resolver: Resolver[Any]
+    nullable: bool = False
+
+    def child(self, schema: Any) -> Node:
+        """Return the node of a subschema."""
+        return _flat(schema, self.resolver, _MOST_HOPS)
+
+
+def root(definition: Any) -> Node:
+    """Return the root of a whole JSON Schema."""
+    resource = DRAFT202012.create_resource(definition)
+    registry: Registry[Any] = Registry().with_resource("", resource)
+    return _flat(definition, registry.resolver(), _MOST_HOPS)
+
+
+def _flat(schema: Any, resolver: Resolver[Any], hops: int) -> Node:
+    """Follow what the node refers to, merge what it is made of, and set null apart."""
+    if not isinstance(schema, dict):
+        return Node({} if schema is True else {"not": {}}, resolver, nullable=schema is True)
+    merged = Node({key: value for key, value in schema.items() if key not in _COMPOSED}, resolver)
+    if isinstance(ref := schema.get("$ref"), str) and hops:
+        merged = _merge(merged, _lookup(ref, resolver, hops))
+    for part in schema.get("allOf", ()) if hops else ():
+        merged = _merge(merged, _flat(part, resolver, hops - 1))
+    branches = [branch for key in ("anyOf", "oneOf") for branch in schema.get(key, ())]
+    if branches and hops:
+        merged = _alternatives(merged, [_flat(branch, resolver, hops - 1) for branch in branches])
+    return _without_null(merged)
+
+
+_COMPOSED = ("$ref", "allOf", "anyOf", "oneOf")
+
+
+def _lookup(ref: str, resolver: Resolver[Any], hops: int) -> Node:
+    try:
+        found = resolver.lookup(ref)
+    except Unresolvable:
+        return Node({}, resolver)
+    return _flat(found.contents, found.resolver, hops - 1)
+
+
+def _merge(node: Node, other: Node) -> Node:
+    """Return both at once; of keywords that both have, properties are joined and else the first one's stay."""
+    schema = {**other.schema, **node.schema}
+    for key in ("properties", "$defs"):
+        if key in node.schema and key in other.schema:
+            schema[key] = {**other.schema[key], **node.schema[key]}
+    if "required" in node.schema and "required" in other.schema:
+        schema["required"] = list(dict.fromkeys([*node.schema["required"], *other.schema["required"]]))
+    return Node(schema, other.resolver if "properties" in other.schema else node.resolver, other.nullable)
+
+
+def _alternatives(node: Node, branches: list[Node]) -> Node:
+    """Return the node with the first branch that is more than null; constants of several are one choice."""
+    real = [branch for branch in branches if not _only_null(branch.schema)]
+    nullable = len(real) < len(branches) or any(branch.nullable for branch in real)
+    if not real:
+        return Node({**node.schema, "type": "null"}, node.resolver, nullable=True)
+    constants = [branch.schema["const"] for branch in real if "const" in branch.schema]
+    if len(constants) == len(real):
+        return Node({**node.schema, "enum": constants}, node.resolver, nullable)
+    merged = _merge(node, real[0])
+    return Node(merged.schema, merged.resolver, nullable)
+
+
+def _only_null(schema: Schema) -> bool:
+    told = {key: value for key, value in schema.items() if key not in _ANNOTATIONS}
+    return told in ({"type": "null"}, {"const": None}, {"enum": [None]})
+
+
+def _without_null(node: Node) -> Node:
+    """Return the node with null as a flag in place of a type or an option."""
+    schema, nullable = dict(node.schema), node.nullable
+    if isinstance(types := schema.get("type"), list):
+        real = [kind for kind in types if kind != "null"]
+        nullable |= len(real) < len(types) and None in schema.get("enum", [None])
+        schema["type"] = real[0] if real else "null"
+    if None in (options := schema.get("enum", [])):
+        nullable |= "null" in node.schema.get("type", ["null"])
+        schema["enum"] = [option for option in options if option is not None]
+    return Node(schema, node.resolver, nullable)
