@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -59,6 +60,32 @@ class Settings(BaseSettings):
     almanac_admins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Slack user ids of the administrators, separated by commas."
     )
+
+    almanac_source_secrets: Annotated[dict[str, SecretStr], NoDecode] = Field(
+        {}, description="The credentials of sources, which name them: a JSON object of names and values."
+    )
+    almanac_private_sources: bool = Field(
+        False, description="Whether websites and repositories in private networks may be indexed."
+    )
+    almanac_slack_exports: bool = Field(
+        False, description="Whether exports of Slack may be indexed: see its terms, docs/sources.md."
+    )
+    almanac_webhook_secret: SecretStr | None = Field(
+        None, description="Signs requests to reindex a source; unset: there is no such webhook."
+    )
+
+    @field_validator("almanac_source_secrets", mode="before")
+    @classmethod
+    def _object(cls, secrets: Any) -> Any:
+        if not isinstance(secrets, str):
+            return secrets
+        try:
+            parsed = json.loads(secrets)
+        except ValueError:
+            parsed = None
+        if not isinstance(parsed, dict) or not all(isinstance(value, str) for value in parsed.values()):
+            raise ValueError('must be a JSON object of names and values, such as {"WIKI_KEY": "…"}')
+        return parsed
 
     @field_validator("almanac_home")
     @classmethod

@@ -1,4 +1,4 @@
-"""The HTTP listener: health, metrics, and Slack's events where they come over HTTP."""
+"""The HTTP listener: health, metrics, signed webhooks, and Slack's events where they come over HTTP."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def build_listener(pool: Pool, slack: AsyncApp | None) -> Starlette:
+def build_listener(pool: Pool, slack: AsyncApp | None, *hooks: Route) -> Starlette:
     """Return the ASGI app; `slack` is given where Slack's events come over HTTP."""
 
     async def healthz(_: Request) -> Response:
@@ -56,7 +56,7 @@ def build_listener(pool: Pool, slack: AsyncApp | None) -> Starlette:
     async def metrics(_: Request) -> Response:
         return Response(metrics_text(await health(pool), await activity(pool)), media_type=METRICS_TYPE)
 
-    routes = [Route("/healthz", healthz), Route("/metrics", metrics)]
+    routes = [Route("/healthz", healthz), Route("/metrics", metrics), *hooks]
     if slack:
         bolt = AsyncSlackRequestHandler(slack)
         routes.append(Route("/slack/events", bolt.handle, methods=["POST"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,12 @@ from bot.config import CREDENTIALS, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from datetime import datetime
 
     from procrastinate import App
     from pydantic import SecretStr
     from slack_bolt.async_app import AsyncApp
     from slack_sdk.web.async_client import AsyncWebClient
+    from starlette.routing import Route
 
     from bot.config import Settings
     from grammars.engine.protocol import Engine
@@ -90,7 +91,13 @@ def reach(settings: Settings) -> Reach:
     """Return what sources may use."""
     from knowledge.sources.origin import Reach
 
-    return Reach(settings.almanac_home / "sources")
+    secrets = {name: value.get_secret_value() for name, value in settings.almanac_source_secrets.items()}
+    return Reach(
+        settings.almanac_home / "sources",
+        secrets,
+        private_addresses=settings.almanac_private_sources,
+        slack_exports=settings.almanac_slack_exports,
+    )
 
 
 @asynccontextmanager
@@ -170,6 +177,28 @@ async def slack_app(settings: Settings, pool: Pool) -> AsyncIterator[AsyncApp]:
     async with open_jobs(pool) as jobs:
         secret = plain(settings.slack_signing_secret)
         yield build_app(services(pool, jobs, not_answering), slack_client(settings), signing_secret=secret)
+
+
+@asynccontextmanager
+async def hooks(settings: Settings, pool: Pool) -> AsyncIterator[list[Route]]:
+    """Yield the webhooks; there are none without a secret to sign them."""
+    from bot.hooks import reindex_hook
+    from knowledge.jobs import open_jobs
+    from knowledge.reindexing import request_reindex
+
+    secret = plain(settings.almanac_webhook_secret)
+    if secret is None:
+        yield []
+        return
+    async with open_jobs(pool) as jobs:
+
+        async def request(name: str) -> int:
+            (number,) = await request_reindex(
+                pool, jobs, [name], cause="webhook", changed_at=datetime.now(UTC)
+            )
+            return number
+
+        yield [reindex_hook(secret, request)]
 
 
 def shown_name(model: str) -> str:

@@ -74,7 +74,7 @@ async def test_a_secret_is_kept_as_the_name_of_its_setting(pool: Pool) -> None:
     )
     assert (source.name, source.audience, source.schedule) == ("docs", ["C1", "S1"], "1h")
     assert source.options == {"anon": False, "key": {"setting": "WIKI_KEY"}}
-    with pytest.raises(SourceError, match="setting"):
+    with pytest.raises(SourceError, match="ALMANAC_SOURCE_SECRETS"):
         await add_source(pool, "s3://bucket/other", options={"secret": "hunter2"})
     with pytest.raises(SourceError, match="NAME") as refused:
         await edit_source(pool, "docs", secrets={"key": "hunter2"})

@@ -16,7 +16,7 @@ from bot.cli import ask, demo, doctor, extract, index, processes, schemas, searc
 
 TAGLINE = "Answers from your own documents, with verbatim quotes, in Slack and in the terminal."
 SCHEMAS_HELP = "Add, list, show and remove what records are made by."
-SOURCES_HELP = "Add, list and remove what is indexed."
+SOURCES_HELP = "Add, change, list and remove what is indexed."
 
 
 def main() -> None:
@@ -48,6 +48,7 @@ def build_cli() -> typer.Typer:
 def _sources() -> typer.Typer:
     group = _group(SOURCES_HELP)
     _add(group, "add", sources.add, sources.ADD_EXAMPLES)
+    _add(group, "edit", sources.edit, sources.EDIT_EXAMPLES)
     _add(group, "list", sources.list_, sources.LIST_EXAMPLES)
     _add(group, "remove", sources.remove, sources.REMOVE_EXAMPLES)
     return group

@@ -1,6 +1,7 @@
 """`almanac reindex`: the index brought up to date, with a bar, and counts that add up."""
 
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,9 +13,12 @@ from bot.cli.opening import opened_database, shown
 from bot.config import read_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from knowledge.database import Pool
     from knowledge.embed import Embedder
     from knowledge.reports import SourceReport
+    from knowledge.sources.origin import Reach
 
 EXAMPLES = ("almanac reindex", "almanac reindex wiki handbook", "almanac reindex --full")
 LOADING = "Loading the embedder …"
@@ -28,7 +32,9 @@ def reindex(
         typer.Argument(metavar="[SOURCE]...", help="Only these sources.", show_default=False),
     ] = None,
     *,
-    full: Annotated[bool, typer.Option("--full", help="Read and replace every document.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Read everything anew; of all sources, beside the old index.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the counts as one line of JSON.")] = False,
 ) -> None:
     """Bring the index up to date with what changed.
@@ -48,7 +54,8 @@ async def _reindex(names: list[str] | None, *, full: bool, as_json: bool) -> int
         if not await list_sources(pool):
             raise CommandError(NO_SOURCES)
         async with shown(LOADING, wiring.embedder(settings)) as embedder:
-            reports = await reindex_with_bar(pool, embedder, names, full=full)
+            reach = wiring.reach(settings)
+            reports = await reindex_with_bar(pool, embedder, names, full=full, reach=reach)
     if as_json:
         print_json([_as_row(report) for report in reports])
     else:
@@ -58,11 +65,25 @@ async def _reindex(names: list[str] | None, *, full: bool, as_json: bool) -> int
 
 
 async def reindex_with_bar(
-    pool: "Pool", embedder: "Embedder", names: list[str] | None = None, *, full: bool = False
+    pool: "Pool",
+    embedder: "Embedder",
+    names: list[str] | None = None,
+    *,
+    full: bool = False,
+    reach: "Reach | None" = None,
 ) -> "list[SourceReport]":
-    """Bring sources up to date under a bar for each."""
+    """Bring sources up to date under a bar for each; answers whose quotes are gone are left to a worker."""
     from knowledge.index import reindex as bring_up_to_date
+    from knowledge.jobs import Marker, open_jobs
 
+    async with open_jobs(pool) as jobs:
+        mark = Marker(jobs)
+        return await _under_bar(
+            partial(bring_up_to_date, pool, embedder, names, full=full, reach=reach, defer=mark)
+        )
+
+
+async def _under_bar(reindex: "Callable[..., Awaitable[list[SourceReport]]]") -> "list[SourceReport]":
     with progress_bar() as bar:
         tasks = {}
 
@@ -71,7 +92,7 @@ async def reindex_with_bar(
                 tasks[source] = bar.add_task(source)
             bar.update(tasks[source], completed=done, total=total)
 
-        return await bring_up_to_date(pool, embedder, names, full=full, progress=progress)
+        return await reindex(progress=progress)
 
 
 def counts_table(rows: list[dict[str, object]]) -> Table:

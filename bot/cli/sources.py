@@ -1,7 +1,8 @@
 """`almanac sources`: what is indexed."""
 
 from dataclasses import asdict
-from typing import Annotated
+from json import loads as json_value
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -14,33 +15,114 @@ from bot.config import read_settings
 ADD_EXAMPLES = (
     "almanac sources add ./docs",
     "almanac sources add ~/wiki --exclude 'drafts/**' --link-base https://wiki.example.com",
+    "almanac sources add https://docs.example.com/guide/ --schedule 1h",
+    "almanac sources add 'git+https://github.com/org/kb.git@main#subdirectory=docs' --secret password=KB",
+    "almanac sources add s3://bucket/docs --secret key=S3_KEY --secret secret=S3_SECRET --audience C024BE91L",
+)
+EDIT_EXAMPLES = (
+    "almanac sources edit wiki --audience S0614TZR7 --schedule '0 3 * * *'",
+    "almanac sources edit wiki --everyone",
 )
 LIST_EXAMPLES = ("almanac sources list", "almanac sources list --json | jq '.[].name'")
 REMOVE_EXAMPLES = ("almanac sources remove wiki",)
+EVERYONE = "everyone"
+
+Include = Annotated[list[str] | None, typer.Option(help="Only these files; a glob. Repeatable.")]
+Exclude = Annotated[list[str] | None, typer.Option(help="Not these files; a glob. Repeatable.")]
+LinkBase = Annotated[str | None, typer.Option(help="Where its documents can be opened: an http(s) address.")]
+Schedule = Annotated[
+    str | None, typer.Option(help="When to look again: 15m, 6h, 1d, a cron expression, or never.")
+]
+Audience = Annotated[
+    list[str] | None,
+    typer.Option(help="Who may read it: the id of a channel, user group or person. Repeatable."),
+]
+Options = Annotated[
+    list[str] | None, typer.Option("--option", help="For its driver: NAME=VALUE. Repeatable.")
+]
+Secrets = Annotated[
+    list[str] | None,
+    typer.Option("--secret", help="A credential, by its name in ALMANAC_SOURCE_SECRETS: OPTION=NAME."),
+]
 
 
 def add(
-    uri: Annotated[str, typer.Argument(help="A folder or a file: a path or a file:// URI.")],
+    uri: Annotated[
+        str, typer.Argument(help="A path, or an address: git+https:, https:, s3:, gs:, sftp: and more.")
+    ],
     *,
-    name: Annotated[str | None, typer.Option(help="What to call it; else the folder's name.")] = None,
-    include: Annotated[list[str] | None, typer.Option(help="Only these files; a glob. Repeatable.")] = None,
-    exclude: Annotated[list[str] | None, typer.Option(help="Not these files; a glob. Repeatable.")] = None,
-    link_base: Annotated[
-        str | None, typer.Option(help="Where its documents can be opened: an http(s) address.")
-    ] = None,
+    name: Annotated[str | None, typer.Option(help="What to call it; else its own name.")] = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    link_base: LinkBase = None,
+    schedule: Schedule = None,
+    audience: Audience = None,
+    option: Options = None,
+    secret: Secrets = None,
 ) -> None:
-    """Add a folder or a file; `almanac reindex` then reads it. Adding it again changes its options."""
-    run(_add(uri, name, include or [], exclude or [], link_base))
+    """Add a source; a worker then indexes it, or `almanac reindex`. Adding it again changes its options.
+
+    Without --audience everyone may read it.
+    """
+    given = {"name": name, "include": include or [], "exclude": exclude or [], "link_base": link_base}
+    driver = {"options": _pairs(option or []), "secrets": _pairs(secret or [])}
+    run(_add(uri, {**given, **driver, "schedule": schedule, "audience": audience or None}))
 
 
-async def _add(
-    uri: str, name: str | None, include: list[str], exclude: list[str], link_base: str | None
-) -> None:
+async def _add(uri: str, given: dict[str, Any]) -> None:
     from knowledge.sources import add_source
 
     async with opened_database(read_settings()) as pool:
-        added = await add_source(pool, uri, name=name, include=include, exclude=exclude, link_base=link_base)
+        added = await add_source(pool, uri, **given)
     say(f"Added {added.name}: {added.uri}\nIndex it: almanac reindex {added.name}")
+
+
+def edit(
+    source: Annotated[str, typer.Argument(metavar="NAME", help="The source's name, path or URI.")],
+    *,
+    name: Annotated[str | None, typer.Option(help="Its new name.")] = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    link_base: LinkBase = None,
+    schedule: Schedule = None,
+    audience: Audience = None,
+    everyone: Annotated[bool, typer.Option("--everyone", help="Let everyone read it.")] = False,
+    option: Options = None,
+    secret: Secrets = None,
+) -> None:
+    """Change a source; what is not given stays. The options of its driver are replaced together."""
+    if everyone and audience:
+        raise typer.BadParameter("Give either --audience or --everyone.")
+    given = {"name": name, "include": include, "exclude": exclude, "link_base": link_base}
+    given |= {"schedule": schedule, "audience": audience}
+    changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if everyone:
+        changes["audience"] = None
+    if option is not None or secret is not None:
+        changes |= {"options": _pairs(option or []), "secrets": _pairs(secret or [])}
+    run(_edit(source, changes))
+
+
+async def _edit(source: str, changes: dict[str, Any]) -> None:
+    from knowledge.sources import edit_source
+
+    async with opened_database(read_settings()) as pool:
+        changed = await edit_source(pool, source, **changes)
+    say(f"Changed {changed.name}: {changed.uri}")
+
+
+def _pairs(given: list[str]) -> dict[str, Any]:
+    """Return NAME=VALUE pairs; a value that is JSON is what it says, such as true or 5."""
+    pairs: dict[str, Any] = {}
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        if not name or not equals:
+            raise typer.BadParameter("An option looks like NAME=VALUE.")
+        try:
+            pairs[name] = json_value(value)
+        except ValueError:
+            pairs[name] = value
+    return pairs
 
 
 def list_(*, json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False) -> None:
@@ -58,11 +140,13 @@ async def _list(*, as_json: bool) -> None:
     if not found:
         return say("There are no sources yet: almanac sources add PATH")
     table = Table(header_style="bold")
-    for column in ("Name", "URI", "Include", "Exclude", "Links"):
+    for column in ("Name", "URI", "Include", "Exclude", "Schedule", "Audience", "Links"):
         table.add_column(column, overflow="fold")
     for source in found:
-        cells = (source.name, source.uri, " ".join(source.include), " ".join(source.exclude))
-        table.add_row(*map(plain, cells), plain(source.link_base or ""))
+        filters = (" ".join(source.include), " ".join(source.exclude))
+        readers = EVERYONE if source.audience is None else " ".join(source.audience)
+        cells = (source.name, source.uri, *filters, source.schedule or "", readers, source.link_base or "")
+        table.add_row(*map(plain, cells))
     return data().print(table)
 
 
@@ -72,8 +156,9 @@ def remove(name: Annotated[str, typer.Argument(help="The source's name, path or 
 
 
 async def _remove(name: str) -> None:
+    from knowledge.jobs import Marker, open_jobs
     from knowledge.sources import remove_source
 
-    async with opened_database(read_settings()) as pool:
-        removed = await remove_source(pool, name)
+    async with opened_database(read_settings()) as pool, open_jobs(pool) as jobs:
+        removed = await remove_source(pool, name, defer=Marker(jobs))
     say(f"Removed {removed.name}: {removed.uri}")

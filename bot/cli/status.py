@@ -12,12 +12,15 @@ from bot.cli.opening import opened_database
 from bot.config import read_settings
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from knowledge.status import SourceStatus, Status
 
 EXAMPLES = ("almanac status", "almanac status --json | jq '.sources[].failures'")
 NOTHING = "There are no sources yet: almanac sources add PATH/TO/DOCUMENTS"
 COLUMNS = ("Documents", "Passages", "Seen", "Indexed", "Unchanged", "Failed", "Removed")
 NEVER = "never"
+NONE = "-"
 
 
 def status(
@@ -25,7 +28,8 @@ def status(
 ) -> None:
     """Show what each source holds, and what could not be read.
 
-    Of the last run, seen = indexed + unchanged + failed; removed stands beside.
+    Of the last run, seen = indexed + unchanged + failed; removed stands beside. Unseen is a change that
+    was noticed and that no run has brought in yet.
     """
     run(_status(as_json=json))
 
@@ -48,20 +52,27 @@ def _show(found: "Status") -> None:
     table.add_column("Source", overflow="fold")
     for column in COLUMNS:
         table.add_column(column, justify="right")
-    table.add_column("Last run")
+    for column in ("State", "Last run", "Next run", "Unseen since"):
+        table.add_column(column)
     for source in found.sources:
         counts = (str(getattr(source, column.lower())) for column in COLUMNS)
-        table.add_row(plain(source.name), *counts, _last_run(source))
+        moments = (source.finished_at or source.started_at, source.due_at, source.oldest_unseen)
+        table.add_row(plain(source.name), *counts, _state(source), *map(_moment, moments))
     data().print(table)
     data().print(plain(f"Embedded with {found.embedder or 'nothing yet: almanac reindex'}", "dim"))
     for source in found.sources:
         _show_failures(source)
 
 
-def _last_run(source: "SourceStatus") -> str:
-    if source.finished_at is None:
-        return NEVER
-    return source.finished_at.astimezone().strftime("%Y-%m-%d %H:%M")
+def _state(source: "SourceStatus") -> str:
+    """Return how the last run ended, or how far it is."""
+    if source.state == "running":
+        return f"{source.indexed + source.unchanged + source.failed} of {source.seen}"
+    return "waiting" if source.waiting else source.state or NEVER
+
+
+def _moment(moment: "datetime | None") -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M") if moment else NONE
 
 
 def _show_failures(source: "SourceStatus") -> None:

@@ -49,7 +49,8 @@ async def serve(settings: Settings, host: str, port: int) -> None:
         pool = await stack.enter_async_context(wiring.database(settings, patience=MIGRATION_SECONDS))
         app = await stack.enter_async_context(wiring.slack_app(settings, pool))
         over_http = app if settings.slack_signing_secret else None
-        url = await stack.enter_async_context(listening(build_listener(pool, over_http), host, port))
+        hooks = await stack.enter_async_context(wiring.hooks(settings, pool))
+        url = await stack.enter_async_context(listening(build_listener(pool, over_http, *hooks), host, port))
         if settings.slack_app_token:
             await stack.enter_async_context(connected(app, settings.slack_app_token.get_secret_value()))
         log.info("Hearing Slack as %s (%s); health at %s/healthz", identity.user, identity.team, url)

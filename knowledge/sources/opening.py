@@ -22,7 +22,7 @@ async def open_origin(source: Source, reach: Reach) -> AsyncIterator[Origin]:
     """Open a source; what its kind needs is loaded only here.
 
     Raises:
-        UnreachableError: its driver is not installed, a setting it names is not set, or it cannot be had.
+        UnreachableError: its driver is not installed, a secret it names is not set, or it cannot be had.
     """
     if source.kind is Kind.LOCAL:
         yield LocalOrigin(source)
@@ -50,17 +50,17 @@ def _driver(kind: Kind) -> Callable[..., AbstractAsyncContextManager[Origin]]:
 
 
 def resolved(source: Source, reach: Reach) -> dict[str, Any]:
-    """Return the source's options with the values of the settings that they name.
+    """Return the source's options with the values of the secrets that they name.
 
     Raises:
-        UnreachableError: such a setting is not set.
+        UnreachableError: there is no such secret.
     """
     values: dict[str, Any] = {}
     for name, value in source.options.items():
         if isinstance(value, dict) and "setting" in value:
             if value["setting"] not in reach.secrets:
                 raise UnreachableError(
-                    f"The setting {value['setting']}, which holds its {name}, is not set where it is indexed."
+                    f"ALMANAC_SOURCE_SECRETS has no {value['setting']}, which holds the source's {name}."
                 )
             values[name] = reach.secrets[value["setting"]]
         else:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from knowledge.database import Pool
+    from knowledge.stale import DeferMark
 
 # A channel, a user group or a person.
 _READER = re.compile(r"[CGSUW][A-Z0-9]+")
@@ -98,7 +99,7 @@ async def add_source(
         audience: ids of the channels, user groups and people who may read it; None is everyone.
         schedule: when to look again; None takes the kind's own.
         options: what the driver is given.
-        secrets: options whose value is that of a setting, by the setting's name.
+        secrets: options whose value is one of ALMANAC_SOURCE_SECRETS, by its name there.
 
     Raises:
         SourceError: it does not exist, cannot be, or the name belongs to another source.
@@ -192,15 +193,17 @@ async def find_source(pool: Pool, name: str) -> Source:
     raise SourceError(f"There is no source {name!r}; there is: {known}.")
 
 
-async def remove_source(pool: Pool, name: str) -> Source:
+async def remove_source(pool: Pool, name: str, *, defer: DeferMark | None = None) -> Source:
     """Forget the source of that name with its documents and passages, at once.
+
+    Answers that quote them are marked by the jobs that `defer` defers.
 
     Raises:
         SourceError: there is none.
     """
     source = await find_source(pool, name)
     async with pool.connection() as connection:
-        await forget_source(connection, source.id)
+        await forget_source(connection, source.id, defer)
         await connection.execute("delete from sources where id = %s", [source.id])
     return source
 
@@ -235,12 +238,11 @@ def _checked_audience(audience: Sequence[str] | None) -> list[str] | None:
 def _checked_options(options: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
     if plain := sorted(SECRETS & {name.lower() for name in options}):
         raise SourceError(
-            f"The option {plain[0]!r} is a credential, which would be stored and shown. Put it into a setting"
-            f" and name that: --secret {plain[0]}=NAME_OF_THE_SETTING."
+            f"The option {plain[0]!r} is a credential, which would be stored and shown. Put it into"
+            f" ALMANAC_SOURCE_SECRETS under a name, and give that: --secret {plain[0]}=NAME."
         )
-    if wrong := [setting for setting in secrets.values() if not _SETTING.fullmatch(setting)]:
-        hidden = f"{len(wrong[0])} characters"
-        raise SourceError(f"A secret is given as the NAME of a setting, in capitals (this had {hidden}).")
+    if not all(_SETTING.fullmatch(setting) for setting in secrets.values()):
+        raise SourceError("A secret is given as its NAME in ALMANAC_SOURCE_SECRETS, in capitals.")
     return {**options, **{name: {"setting": setting} for name, setting in secrets.items()}}
 
 

@@ -11,8 +11,8 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 SLACK_EXPORT = "slack-export"
 SECRETS = frozenset({"token", "key", "secret", "password", "access_token", "api_key", "sig", "signature"})
 CREDENTIAL = (
-    "The address holds a password or token, which would be stored and shown. Put it into a setting, and name"
-    " that: --secret password=NAME_OF_THE_SETTING."
+    "The address holds a password or token, which would be stored and shown. Put it into"
+    " ALMANAC_SOURCE_SECRETS under a name, and give that: --secret password=NAME."
 )
 
 

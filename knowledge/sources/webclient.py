@@ -94,7 +94,7 @@ class WebClient:
         return _fetched(str(response.url), response, body), location
 
     async def _check_host(self, url: str) -> None:
-        """Say early, and in a sentence, what the resolver would refuse; it never sees addresses in numbers."""
+        """Say in a sentence what the resolver would refuse; addresses in numbers it never sees."""
         host = urlsplit(url).hostname
         if host not in self._checked and not self._reach.private_addresses:
             await check_public(url)
