@@ -27,7 +27,7 @@ from grammars.engine.protocol import AnswerPrompt, PassageText, Request
 from grammars.engine.worker import Task, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 PASSAGES = (
@@ -44,14 +44,19 @@ class Gate:
     def __init__(self) -> None:
         self.running, self.go = threading.Event(), threading.Event()
         self.batches: list[list[str]] = []
+        self.joining = False
 
-    def __call__(self, batch: Sequence[Task[str, str]]) -> list[str]:
+    def __call__(
+        self, batch: Sequence[Task[str, str]], more: Callable[[int], Sequence[Task[str, str]]]
+    ) -> None:
         self.batches.append([task.item for task in batch])
         self.running.set()
         assert self.go.wait(30)
-        if any(task.item == "bad" for task in batch):
-            raise ValueError("bad")
-        return [task.item.upper() for task in batch]
+        joined = more(len(batch)) if self.joining else ()
+        for task in (*batch, *joined):
+            if task.item == "bad":
+                raise ValueError("bad")
+            task.finish(task.item.upper())
 
 
 @pytest.fixture

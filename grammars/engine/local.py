@@ -73,10 +73,14 @@ class LocalEngine:
     ) -> None:
         """Refuse what waits, and end the thread."""
         await asyncio.to_thread(self._worker.stop)
+        if self._generator:
+            self._generator.close()
         self._generator = None
 
     async def generate(self, request: Request) -> Generation:
         """Generate under the request's grammar; cancelling the task stops its row of the batch.
+
+        `Request.on_text` is called in this task's event loop.
 
         Raises:
             EngineError: BudgetTooSmall, PromptTooLong, UnknownAdapter, EngineBusy, EngineTimeout, or
@@ -86,6 +90,8 @@ class LocalEngine:
         settled = replace(request, adapter=self._known(request.adapter or self.adapter))
         if reason := generator.unable(settled):
             return Generation(settled.shortest, adapter=settled.adapter, extra={"note": reason})
+        if settled.on_text:
+            settled = replace(settled, on_text=_in_this_loop(settled.on_text))
         prepared = await asyncio.to_thread(generator.prepare, settled)
         return await self._worker.submit(prepared, key=settled.adapter, seconds=self._seconds)
 
@@ -100,8 +106,8 @@ class LocalEngine:
         Raises:
             AdapterError: the folder holds no adapter of this model.
         """
-        adapters = self._open().adapters
-        return await self._worker.call(lambda: adapters.load(name, folder, base=self.name))
+        generator = self._open()
+        return await self._worker.call(lambda: generator.load_adapter(name, folder, base=self.name))
 
     def use_adapter(self, name: str | None) -> None:
         """Choose the adapter of the requests to come; those that wait or run keep theirs."""
@@ -114,7 +120,7 @@ class LocalEngine:
         return self.adapter
 
     def _known(self, adapter: str | None) -> str | None:
-        loaded = self._open().adapters.manifests
+        loaded = self._open().adapters
         if adapter is not None and adapter not in loaded:
             raise UnknownAdapter(adapter, tuple(loaded))
         return adapter
@@ -124,5 +130,19 @@ class LocalEngine:
             raise EngineClosed(self.name)
         return self._generator
 
-    def _run(self, batch: Sequence[Task[Prepared, Generation]]) -> list[Generation]:
-        return self._open().generate(batch)
+    def _run(
+        self,
+        batch: Sequence[Task[Prepared, Generation]],
+        more: Callable[[int], Sequence[Task[Prepared, Generation]]],
+    ) -> None:
+        self._open().generate(batch, more)
+
+
+def _in_this_loop(on_text: Callable[[str], None]) -> Callable[[str], None]:
+    """Return a function that may be called in any thread."""
+    loop = asyncio.get_running_loop()
+
+    def told(text: str) -> None:
+        loop.call_soon_threadsafe(on_text, text)
+
+    return told

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Request:
         temperature: 0 is greedy.
         adapter: the LoRA adapter to answer with; None is the engine's current one.
         shortest: the shortest output that the grammar admits; a budget below it is refused.
+        on_text: told the whole output so far, each time that there is more of it; from the start again where
+            the engine had to begin anew. It must not block.
     """
 
     prompt: AnswerPrompt
@@ -53,6 +58,7 @@ class Request:
     temperature: float = 0.0
     adapter: str | None = None
     shortest: str = ""
+    on_text: Callable[[str], None] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

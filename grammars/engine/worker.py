@@ -1,4 +1,8 @@
-"""One thread that owns a model: requests wait for it in a bounded queue, and run in batches."""
+"""One thread that owns a model: requests wait for it in a bounded queue, and run in batches.
+
+A batch may take in more while it runs, as long as what has waited longest may run with it: whoever asks for
+something else, another adapter say, waits for one batch at most.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,8 @@ from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Generic, TypeVar
+from itertools import takewhile
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from grammars.engine.errors import EngineBusy, EngineClosed, EngineTimeout
 
@@ -40,8 +45,20 @@ class Task(Generic[Item, Result]):
 
     def fail(self, error: BaseException) -> None:
         """Hand over an error, unless nobody waits for it."""
-        if self.future.set_running_or_notify_cancel():
+        if not self.future.done() and self.future.set_running_or_notify_cancel():
             self.future.set_exception(error)
+
+
+class Run(Protocol[Item, Result]):
+    """Runs a batch to its end, and finishes each task as soon as its result is there.
+
+    Tasks whose `cancelled` turns true may be given up. `more(running)` takes tasks that wait and may join,
+    given how many are running.
+    """
+
+    def __call__(
+        self, batch: Sequence[Task[Item, Result]], more: Callable[[int], Sequence[Task[Item, Result]]]
+    ) -> None: ...
 
 
 class Worker(Generic[Item, Result]):
@@ -49,7 +66,7 @@ class Worker(Generic[Item, Result]):
 
     Args:
         name: the engine's, for the thread and for errors.
-        run: computes the results of a batch, in order; items whose `cancelled` turns true may be given up.
+        run: runs a batch.
         max_batch: items that run together.
         max_waiting: items that may wait; one more is refused.
     """
@@ -57,7 +74,7 @@ class Worker(Generic[Item, Result]):
     def __init__(
         self,
         name: str,
-        run: Callable[[Sequence[Task[Item, Result]]], Sequence[Result]],
+        run: Run[Item, Result],
         *,
         max_batch: int,
         max_waiting: int,
@@ -139,19 +156,38 @@ class Worker(Generic[Item, Result]):
         self._waiting = deque(task for task in waiting if task not in batch)
         return batch
 
+    def _join(self, batch: list[Task[Item, Result]], running: int) -> list[Task[Item, Result]]:
+        """Take what may join a batch, unless somebody else's turn has come, and add it to the batch."""
+        with self._changed:
+            if self._calls or not self._waiting or self._waiting[0].key != batch[0].key:
+                return []
+            room = self._max_batch - running
+            joining = list(takewhile(lambda task: task.key == batch[0].key, self._waiting))[:room]
+            for task in joining:
+                self._waiting.remove(task)
+        fresh = [task for task in joining if not task.cancelled]
+        batch += fresh
+        return fresh
+
     def _finish(self, batch: list[Task[Item, Result]]) -> None:
-        """Run a batch; where it fails, each task alone, so that one cannot spoil the others."""
+        """Run a batch; where it fails, each unfinished task alone, so that one cannot spoil the others."""
+        if not batch:
+            return
         try:
-            results = self._run(batch) if batch else []
+            self._run(batch[:], partial(self._join, batch))
         except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for it
+            unfinished = [task for task in batch if not task.future.done()]
             if len(batch) == 1:
                 batch[0].fail(error)
                 return
-            for task in batch:
-                self._finish([task])
-            return
-        for task, result in zip(batch, results, strict=True):
-            task.finish(result)
+            for task in unfinished:
+                self._alone(task)
+
+    def _alone(self, task: Task[Item, Result]) -> None:
+        try:
+            self._run([task], lambda _: [])
+        except Exception as error:  # noqa: BLE001 - as above
+            task.fail(error)
 
 
 def _settle(future: Future[Value], function: Callable[[], Value]) -> None:
