@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from grammars.answer import Draft, Quote
     from grammars.engine.protocol import Engine, Turn
     from knowledge.answers import Retrieved
+    from knowledge.audience import Audience
     from knowledge.database import Pool
     from knowledge.embed import Embedder
 
@@ -41,7 +42,7 @@ async def answer(
     max_quotes: int = 3,
     max_tokens: int = 512,
     adapter: str | None = None,
-    audience: Sequence[str] | None = None,
+    audience: Audience | None = None,
 ) -> Answer:
     """Answer from the `k` best passages, with verbatim quotes, or say that they do not state the answer.
 
@@ -55,14 +56,14 @@ async def answer(
         max_quotes: citations at most.
         max_tokens: the model's budget.
         adapter: the engine's adapter to answer with; None is its current one.
-        audience: who will read the answer, as for `search`.
+        audience: who will see the answer, as for `search`.
 
     Raises:
         EngineError: the model could not answer; the trace says so too.
         EmbeddingError, GenerationError: the question could not be searched for.
     """
     asked, note = read_question(question)
-    trace = Trace(str(uuid.uuid4()), asked, search_query(asked, history), tuple(history))
+    trace = Trace(str(uuid.uuid4()), asked, search_query(asked, history), tuple(history), audience=audience)
     timed, clock = _TimedEmbedder(embedder), _Clock()
     retrieved = tuple(await search(pool, timed, trace.query, k=k, audience=audience)) if asked else ()
     clock.lap("search", without=timed.ms)

@@ -9,15 +9,15 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from knowledge.answers import Retrieved
+from knowledge.audience import MAY_READ, readers_parameter
 from knowledge.generations import GenerationError, current_generation
 from knowledge.lexical import terms
 from knowledge.sources.registry import document_link
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from psycopg import AsyncConnection
 
+    from knowledge.audience import Audience
     from knowledge.database import Pool
     from knowledge.embed import Embedder
     from knowledge.generations import Generation
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 BM25_K1, BM25_B = 1.2, 0.5
 DENSE_WEIGHT = 0.7  # of the cosine; the rest is BM25's, as a share of the best
 EF_SEARCH = 100  # candidates that HNSW keeps; at least as many as are asked for
+# Up to so many passages an audience may read, each is compared: exact, and no slower than HNSW with a filter.
+COMPARED = 10_000
+# Beyond, HNSW looks on until enough rows pass the filter, however far from the question they lie.
+MOST_SCANNED, SCAN_MEMORY = 1_000_000, 8
 
 
 async def search(
@@ -36,7 +40,7 @@ async def search(
     *,
     k: int = 5,
     candidates: int = 50,
-    audience: Sequence[str] | None = None,
+    audience: Audience | None = None,
 ) -> list[Retrieved]:
     """Return the `k` best passages for `query`, best first, with their scores as `dense`, `lexical`, `fused`.
 
@@ -46,8 +50,8 @@ async def search(
         query: the question, as it was asked.
         k: passages to return.
         candidates: the best of each leg, which are then scored by both.
-        audience: who will read the result; sources for others are left out in the statement itself. None,
-            which is for the operator, leaves nothing out.
+        audience: who will see the result: what one of them may not read is left out by the statement itself.
+            None, which is for the operator, leaves nothing out.
 
     Raises:
         GenerationError: the index was built with another embedder.
@@ -55,7 +59,7 @@ async def search(
     vector = (await embedder.embed([query]))[0]
     values = {
         "terms": list(dict.fromkeys(terms(query))), "vector": HalfVector(vector), "k": k,
-        "candidates": candidates, "audience": None if audience is None else list(audience),
+        "candidates": candidates, "readers": readers_parameter(audience), "compared": COMPARED,
         "k1": BM25_K1, "b": BM25_B, "dense_weight": DENSE_WEIGHT,
     }  # fmt: skip
     async with pool.connection() as connection, connection.transaction():
@@ -78,12 +82,7 @@ def _checked(generation: Generation, embedder: Embedder) -> Generation:
 async def _rows(
     connection: AsyncConnection[Any], generation: Generation, values: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    # With a filter, HNSW must look on until enough rows pass it.
-    await connection.execute(
-        "select set_config('hnsw.ef_search', %s, true),"
-        " set_config('hnsw.iterative_scan', 'relaxed_order', true)",
-        [str(max(EF_SEARCH, values["candidates"]))],
-    )
+    await connection.execute(_SCAN, [str(max(EF_SEARCH, values["candidates"])), MOST_SCANNED, SCAN_MEMORY])
     # The number and the width stand in the statement itself: only so does the partial index match.
     statement = sql.SQL(_HYBRID).format(generation=generation.id, dimensions=generation.dimensions)
     async with connection.cursor(row_factory=dict_row) as cursor:
@@ -107,16 +106,34 @@ def _retrieved(rank: int, row: dict[str, Any]) -> Retrieved:
     )
 
 
-_HYBRID = """
+# With a filter, HNSW must look on until enough rows pass it.
+_SCAN = """
+select set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', %s, true),
+       set_config('hnsw.max_scan_tuples', %s::int::text, true),
+       set_config('hnsw.scan_mem_multiplier', %s::int::text, true)"""
+
+_HYBRID = f"""
 with readable as materialized (
-    select array_agg(id) as ids from sources
-     where audience is null or %(audience)s::text[] is null or audience && %(audience)s::text[]
+    select coalesce(array_agg(id), array[]::int[]) as ids,
+           count(*) < (select count(*) from sources) as filtered
+      from sources s
+     where {MAY_READ}
+),
+-- Whether the audience may read so few passages that each is compared; they are not counted beyond.
+audience as materialized (
+    select ids, case when filtered then (
+               select count(*) <= %(compared)s
+                 from (select from passages
+                        where generation_id = {{generation}} and source_id = any(ids)
+                        limit %(compared)s + 1) few)
+           else false end as narrow
+      from readable
 ),
 -- The lexical leg: BM25 from the postings alone. Every posting of a term is read, so its number is at hand.
 matches as (
     select passage_id, source_id, frequency, passage_terms, count(*) over (partition by term) as documents
       from postings
-     where generation_id = {generation} and term = any(%(terms)s)
+     where generation_id = {{generation}} and term = any(%(terms)s)
 ),
 lexical as (
     select m.passage_id,
@@ -125,22 +142,34 @@ lexical as (
                / (m.frequency + %(k1)s
                   * (1 - %(b)s + %(b)s * m.passage_terms * g.passage_count / g.term_count)))::float8 as score
       from matches m, generations g
-     where g.id = {generation} and m.source_id = any((select ids from readable)::int[])
+     where g.id = {{generation}} and m.source_id = any((select ids from audience)::int[])
      group by m.passage_id
 ),
 lexical_best as (
     select passage_id from lexical order by score desc, passage_id limit %(candidates)s
 ),
--- The dense leg: the expression is the index's own.
-dense_best as materialized (
+-- The dense leg. One of its halves is empty; in the wide one, the expression is the index's own.
+wide as (
     select id as passage_id from passages
-     where generation_id = {generation} and source_id = any((select ids from readable)::int[])
-     order by embedding::halfvec({dimensions}) <=> %(vector)s::halfvec({dimensions})
+     where generation_id = {{generation}} and source_id = any((select ids from audience)::int[])
+       and (select not narrow from audience)
+     order by embedding::halfvec({{dimensions}}) <=> %(vector)s::halfvec({{dimensions}})
      limit %(candidates)s
+),
+compared as materialized (
+    select id, embedding::halfvec({{dimensions}}) <=> %(vector)s::halfvec({{dimensions}}) as distance
+      from passages
+     where generation_id = {{generation}} and source_id = any((select ids from audience)::int[])
+       and (select narrow from audience)
+),
+dense_best as materialized (
+    select passage_id from wide
+     union all
+    (select id from compared order by distance, id limit %(candidates)s)
 ),
 -- Both legs' best, scored by both.
 scored as (
-    select p.id, 1 - (p.embedding::halfvec({dimensions}) <=> %(vector)s::halfvec({dimensions})) as dense,
+    select p.id, 1 - (p.embedding::halfvec({{dimensions}}) <=> %(vector)s::halfvec({{dimensions}})) as dense,
            coalesce(l.score, 0) as lexical
       from (select passage_id from lexical_best union select passage_id from dense_best) c
       join passages p on p.id = c.passage_id
@@ -157,4 +186,4 @@ select p.id, s.name as source, s.link_base, d.uri, d.path, d.title, p.heading, p
   join passages p on p.id = f.id
   join documents d on d.id = p.document_id
   join sources s on s.id = p.source_id
- order by f.fused desc, p.id"""
+ order by f.fused desc, p.id"""  # noqa: S608 - the condition is ours; the braces are filled by psycopg

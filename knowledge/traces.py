@@ -10,8 +10,10 @@ from psycopg.types.json import Jsonb
 
 from grammars.engine.protocol import Turn
 from knowledge.answers import Answer
+from knowledge.audience import readers_parameter
 
 if TYPE_CHECKING:
+    from knowledge.audience import Audience
     from knowledge.database import Pool
 
 
@@ -25,6 +27,7 @@ class Trace:
         answer: None where there was an error.
         output: what the model wrote, before it was checked.
         error: why there is no answer.
+        audience: who was to see it; kept, and not read back.
     """
 
     id: str
@@ -34,6 +37,7 @@ class Trace:
     answer: Answer | None = None
     output: str | None = None
     error: str | None = None
+    audience: Audience | None = None
 
 
 async def save_trace(pool: Pool, trace: Trace) -> None:
@@ -41,8 +45,8 @@ async def save_trace(pool: Pool, trace: Trace) -> None:
     async with pool.connection() as connection:
         await connection.execute(
             """
-            insert into traces (id, question, history, query, answer, output, error)
-            values (%s, %s, %s, %s, %s, %s, %s)
+            insert into traces (id, question, history, query, answer, output, error, audience)
+            values (%s, %s, %s, %s, %s, %s, %s, %s)
             """,
             (
                 UUID(trace.id),
@@ -52,6 +56,7 @@ async def save_trace(pool: Pool, trace: Trace) -> None:
                 Jsonb(trace.answer.as_json()) if trace.answer else None,
                 trace.output,
                 trace.error,
+                readers_parameter(trace.audience),
             ),
         )
 

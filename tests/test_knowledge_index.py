@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hashing import HashingEmbedder
 
+from knowledge.audience import Audience
 from knowledge.embed import EmbeddingError
 from knowledge.generations import GenerationError
 from knowledge.index import reindex
@@ -246,13 +247,15 @@ async def test_nothing_outside_the_audience_is_found(pool: Pool, docs: Path) -> 
     await add_source(pool, str(docs / "proxy.md"), name="ops", audience=["C1", "C2"])
     await reindex(pool, embedder)
 
-    async def sources(audience: list[str] | None) -> set[str]:
+    async def sources(*readers: set[str]) -> set[str]:
+        audience = Audience.of(readers) if readers else None
         return {found.source for found in await search(pool, embedder, "proxy leave", audience=audience)}
 
-    assert await sources([]) == {"all"}
-    assert await sources(["C3"]) == {"all"}
-    assert await sources(["C2"]) == {"all", "ops"}
-    assert await sources(None) == {"all", "ops"}
+    assert await sources({"everyone"}) == {"all"}
+    assert await sources({"C3"}) == set()
+    assert await sources({"everyone", "C2"}) == {"all", "ops"}
+    assert await sources({"everyone", "C2"}, {"everyone"}) == {"all"}
+    assert await sources() == {"all", "ops"}
 
 
 async def test_the_statement_ranks_as_its_two_legs_and_uses_the_vector_index(
