@@ -28,6 +28,11 @@ Message = dict[str, str]
 
 def messages(prompt: AnswerPrompt) -> list[Message]:
     """Return a prompt as chat messages: the rules, what was said before, the passages and the question."""
+    if prompt.system:
+        return [
+            {"role": "system", "content": prompt.system},
+            {"role": "user", "content": _clean(prompt.question)},
+        ]
     earlier = [{"role": turn.speaker, "content": _clean(turn.text)} for turn in prompt.history]
     passages = "\n\n".join(_passage(number, passage) for number, passage in enumerate(prompt.passages, 1))
     question = f"{passages}\n\nQuestion: {_clean(prompt.question)}"

@@ -28,11 +28,15 @@ class PassageText:
 
 @dataclass(frozen=True, slots=True)
 class AnswerPrompt:
-    """A question, what was said before it, and the passages that may be quoted."""
+    """A question, what was said before it, and the passages that may be quoted.
+
+    With a `system` of its own the model does what that says with the question alone.
+    """
 
     question: str
     passages: tuple[PassageText, ...]
     history: tuple[Turn, ...] = ()
+    system: str = ""
 
 
 @dataclass(frozen=True, slots=True)
