@@ -16,7 +16,7 @@ from knowledge.search import search
 from knowledge.traces import Trace, save_trace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -43,6 +43,7 @@ async def answer(
     max_tokens: int = 512,
     adapter: str | None = None,
     audience: Audience | None = None,
+    on_progress: Callable[[Answer], None] | None = None,
 ) -> Answer:
     """Answer from the `k` best passages, with verbatim quotes, or say that they do not state the answer.
 
@@ -57,6 +58,8 @@ async def answer(
         max_tokens: the model's budget.
         adapter: the engine's adapter to answer with; None is its current one.
         audience: who will see the answer, as for `search`.
+        on_progress: told what stands of the answer, each time that there is more: whole quotes, and what they
+            support. An engine that has to begin anew may come to something else.
 
     Raises:
         EngineError: the model could not answer; the trace says so too.
@@ -68,9 +71,15 @@ async def answer(
     retrieved = tuple(await search(pool, timed, trace.query, k=k, audience=audience)) if asked else ()
     clock.lap("search", without=timed.ms)
     passages = [PassageText(passage.title, passage.heading, passage.text) for passage in retrieved]
+
+    def tell(so_far: Draft) -> None:
+        if on_progress:
+            on_progress(_resolved(so_far, trace, retrieved, engine.name))
+
     limits = {"max_quotes": max_quotes, "max_tokens": max_tokens}
+    told = tell if on_progress else None
     try:
-        draft = await write_answer(engine, asked, passages, history, adapter=adapter, **limits)
+        draft = await write_answer(engine, asked, passages, history, adapter=adapter, on_draft=told, **limits)
     except EngineError as error:
         await save_trace(pool, replace(trace, error=str(error)))
         raise

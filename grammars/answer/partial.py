@@ -1,4 +1,4 @@
-"""JSON that was cut short: what of it is whole."""
+"""JSON that was cut short, or is still being written: what of it is whole."""
 
 from __future__ import annotations
 
@@ -30,6 +30,19 @@ def close_json(text: str) -> Any:
             best = text[:position] + open_[::-1]
         last = lexeme
     return _loads(best)
+
+
+def open_string(text: str, key: str) -> str:
+    """Return what has been written of a member's string that `text` breaks off in; empty where it does not.
+
+    >>> open_string('{"a":[],"b":"x y', "b")
+    'x y'
+    """
+    match = re.search(rf'"{key}"\s*:\s*"((?:[^"\\\x00-\x1f]|\\.)*)(?:\\u?[0-9a-fA-F]{{0,3}})?$', text)
+    try:
+        return str(json.loads(f'"{match[1]}"')) if match else ""
+    except ValueError:
+        return ""  # half of an escape
 
 
 def _completes(lexeme: str, last: str, open_: str) -> bool:

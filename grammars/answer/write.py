@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from grammars.answer.citations import Quote, claims, locate, quoted, span
 from grammars.answer.grammar import SHORTEST, Quotable, answer_grammar, answer_schema
-from grammars.answer.partial import close_json
+from grammars.answer.partial import close_json, open_string
 from grammars.engine.errors import InvalidOutput
 from grammars.engine.protocol import AnswerPrompt, Engine, Generation, PassageText, Request, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 RETRY_TEMPERATURE = 0.5  # a greedy retry would repeat itself
 
@@ -50,10 +50,13 @@ async def write_answer(
     min_quotes: int = 0,
     adapter: str | None = None,
     temperature: float = 0.0,
+    on_draft: Callable[[Draft], None] | None = None,
 ) -> Draft:
     """Answer a question from passages, with verbatim quotes, or say that they do not state the answer.
 
     With `min_quotes` an answer with at least that many is demanded, whether or not the passages state it.
+    `on_draft` is told what stands so far, each time that it changes: quotes that are whole and in their
+    passages, and the statements that they support.
 
     Raises:
         EngineError: the model could not answer; BudgetTooSmall before anything was generated, InvalidOutput
@@ -73,6 +76,10 @@ async def write_answer(
         adapter=adapter,
         shortest=SHORTEST,
     )
+    if on_draft:
+        request = replace(
+            request, on_text=_Watch(on_draft, quotable, max_quotes, extractive=engine.extractive)
+        )
     return await _checked(engine, request, quotable, max_quotes)
 
 
@@ -88,14 +95,56 @@ async def _checked(engine: Engine, request: Request, passages: Sequence[Quotable
     if output is None:
         raise InvalidOutput(engine.name, "its output is not the JSON object that was asked for")
     quotes = _quotes(output, passages, max_quotes)
+    unique = tuple(dict.fromkeys(quotes.values()))
+    said = _said(output.get("answer"), quotes, extractive=engine.extractive)
     return Draft(
         answerable=bool(quotes),
         confidence=_confidence(output, generation),
-        answer=_answer(output, quotes, extractive=engine.extractive),
-        quotes=tuple(dict.fromkeys(quotes.values())),
+        answer=said or quoted(unique),
+        quotes=unique,
         truncated=generation.truncated,
         generation=generation,
     )
+
+
+class _Watch:
+    """Reads an output while it is written, and tells what of it stands."""
+
+    def __init__(
+        self,
+        on_draft: Callable[[Draft], None],
+        passages: Sequence[Quotable],
+        max_quotes: int,
+        *,
+        extractive: bool,
+    ) -> None:
+        self._tell = on_draft
+        self._passages = passages
+        self._max_quotes = max_quotes
+        self._extractive = extractive
+        self._told: Draft | None = None
+
+    def __call__(self, text: str) -> None:
+        draft = self._draft(text)
+        if draft and (self._told is None or _shown(draft) != _shown(self._told)):
+            self._told = draft
+            self._tell(draft)
+
+    def _draft(self, text: str) -> Draft | None:
+        """Return what stands; None where that is nothing, or the output will be asked for again."""
+        generation = Generation(text, truncated=True)
+        output = _parse(generation)
+        if output is None or not output["answerable"] or not _holds(output, self._passages):
+            return None
+        quotes = _quotes(output, self._passages, self._max_quotes)
+        text = output.get("answer") or ("" if self._extractive else open_string(text, "answer"))
+        answer = _said(text, quotes, extractive=self._extractive)
+        unique = tuple(dict.fromkeys(quotes.values()))
+        return Draft(True, None, answer, unique, truncated=False, generation=generation)
+
+
+def _shown(draft: Draft) -> tuple[str, tuple[Quote, ...]]:
+    return draft.answer, draft.quotes
 
 
 def _parse(generation: Generation) -> dict[str, Any] | None:
@@ -134,14 +183,13 @@ def _quotes(output: dict[str, Any], passages: Sequence[Quotable], max_quotes: in
     return found
 
 
-def _answer(output: dict[str, Any], quotes: dict[int, Quote], *, extractive: bool) -> str:
-    """Return the answer's text; the quotes themselves where the model wrote none that they support."""
-    unique = list(dict.fromkeys(quotes.values()))
-    text = output.get("answer")
+def _said(text: Any, quotes: dict[int, Quote], *, extractive: bool) -> str:
+    """Return what the model said of its own that its quotes support; empty where that is nothing."""
     if not isinstance(text, str):
-        text = ""
+        return ""
+    unique = list(dict.fromkeys(quotes.values()))
     positions = {number: unique.index(quote) + 1 for number, quote in quotes.items()}
-    return (span(text, unique) if extractive else claims(text, positions)) or quoted(unique)
+    return span(text, unique) if extractive else claims(text, positions)
 
 
 def _confidence(output: dict[str, Any], generation: Generation) -> float | None:
