@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from handlers import ask, direct_message, edits, errors, feedback, home, mention, retrieved, thread
+from handlers import ask, direct_message, edits, errors, feedback, home, mention, retrieved, stale, thread
 from handlers.client import authorizing
 
 if TYPE_CHECKING:
     from handlers.services import Services
 
-FEATURES = (mention, direct_message, edits, thread, ask, retrieved, feedback, home)
+FEATURES = (mention, direct_message, edits, thread, ask, retrieved, feedback, home, stale)
 
 
 def build_app(services: Services, client: AsyncWebClient, *, signing_secret: str | None = None) -> AsyncApp:

@@ -43,6 +43,7 @@ class Services:
     record_question: Callable[[Asked], Awaitable[bool]]
     edit_question: Callable[[MessageKey, str, Decimal], Awaitable[bool]]
     retract_question: Callable[[MessageKey], Awaitable[bool]]
+    ask_again: Callable[[int], Awaitable[bool]]
     find_question: Callable[[int], Awaitable[Question | None]]
     holding: Callable[[int], AbstractAsyncContextManager[None]]
     begin_posting: Callable[[Question, Answer | None], Awaitable[bool]]
@@ -73,6 +74,7 @@ def over(
         record_question=conversations.record,
         edit_question=conversations.edit,
         retract_question=conversations.retract,
+        ask_again=conversations.ask_again,
         find_question=conversations.find,
         holding=conversations.holding,
         begin_posting=conversations.begin_posting,

@@ -113,6 +113,10 @@ class Conversations:
         """Note that a question was deleted; False where it is unknown or that was known."""
         return await self._change(_RETRACT, _as_key(key))
 
+    async def ask_again(self, question_id: int) -> bool:
+        """Have a question answered anew from what is known now; False where it is gone or being answered."""
+        return await self._change(_ASK_AGAIN, {"id": question_id})
+
     async def _change(self, statement: str, values: dict[str, Any]) -> bool:
         async with self._pool.connection() as connection:
             row = await (await connection.execute(statement, values)).fetchone()
@@ -225,6 +229,12 @@ _EDIT = """
 update questions set text = %(text)s, edited_at = %(edited_at)s, revision = revision + 1
  where (team, channel, ts) = (%(team)s, %(channel)s, %(ts)s)
    and edited_at < %(edited_at)s and text <> %(text)s and not retracted
+returning id, team || ':' || channel || ':' || coalesce(thread_ts, ts)
+"""
+
+_ASK_AGAIN = """
+update questions set revision = revision + 1
+ where id = %(id)s and settled_revision = revision and not retracted
 returning id, team || ':' || channel || ':' || coalesce(thread_ts, ts)
 """
 

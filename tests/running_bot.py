@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
@@ -16,10 +17,12 @@ from handlers.app import build_app
 from handlers.client import build_client
 from handlers.reply import Delivery
 from handlers.services import Known, Services, over
+from handlers.stale import Marking
 from knowledge.answers import Answer, Citation, Retrieved
 from knowledge.conversations import Conversations
 from knowledge.database import open_pool
 from knowledge.jobs import Deferrer, open_jobs, work
+from knowledge.stale import stale_quotes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -152,7 +155,8 @@ async def running_bot(workspace: LocalWorkspace, conninfo: str) -> AsyncIterator
         handler = AsyncSocketModeHandler(app, workspace.app_token, ping_interval=0.5)
         await handler.connect_async()
         stack.push_async_callback(handler.close_async)
-        worker = asyncio.create_task(_work(jobs, delivery))
+        marking = Marking(client, services, partial(stale_quotes, pool))
+        worker = asyncio.create_task(_work(jobs, delivery, marking))
         stack.push_async_callback(_stop, worker)
         await asyncio.wait_for(workspace.slack.socket.connected.wait(), 5)
         yield Bot(workspace, answering, services, delivery, jobs, pool)
@@ -162,11 +166,11 @@ async def _known() -> list[Known]:
     return [Known("docs", 12, 1_790_000_000)]
 
 
-async def _work(jobs: App, delivery: Delivery) -> None:
+async def _work(jobs: App, delivery: Delivery, marking: Marking) -> None:
     async def settle(question_id: int, *, attempt: int) -> None:
         await delivery.settle(question_id, attempt=attempt)  # looked up late, so that a test may replace it
 
-    await work(jobs, settle, concurrency=3)
+    await work(jobs, settle, concurrency=3, mark=marking.mark)
 
 
 async def _stop(worker: asyncio.Task[None]) -> None:

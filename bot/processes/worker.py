@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bot import wiring
 from bot.processes.serve import MIGRATION_SECONDS, introduced
 from bot.processes.together import until_one_ends
 from handlers.reply import Delivery
+from handlers.stale import Marking
 from knowledge import reindexing
 from knowledge.jobs import open_jobs, work
 from knowledge.reindexing import work_on_sources
+from knowledge.stale import stale_quotes
 from knowledge.watch import keep_current
 
 if TYPE_CHECKING:
@@ -64,7 +67,8 @@ async def answer_questions(
         async with open_jobs(pool) as jobs:
             services = wiring.services(pool, jobs, answer)
             delivery = Delivery(client, services, identity.bot_user_id or "")
-            duties = [work(jobs, delivery.settle, concurrency=concurrency)]
+            marking = Marking(client, services, partial(stale_quotes, pool))
+            duties = [work(jobs, delivery.settle, concurrency=concurrency, mark=marking.mark)]
             if embedder:
                 duties.append(work_on_sources(jobs, pool, embedder, wiring.reach(settings)))
                 duties.append(keep_current(pool, jobs))

@@ -1,0 +1,92 @@
+"""An answer whose quote is gone says so in its thread, and is asked again at the press of a button."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from running_bot import QUOTE, until
+
+from handlers import stale
+from knowledge.jobs import Marker
+from knowledge.sources import add_source, remove_source
+from knowledge.stale import note_changes, stale_quotes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from running_bot import Bot
+
+URI = "file:///docs/logs.md"
+MARK = stale.CHANGED.format("[1] is")
+
+
+async def stored(bot: Bot, content: str | None) -> None:
+    """Store a text of the document that is quoted, or remove it, as a run would."""
+    async with bot.pool.connection() as connection:
+        await connection.execute("delete from documents where uri = %s", [URI])
+        if content is not None:
+            await connection.execute(
+                "insert into documents (source_id, uri, path, content, size, mtime_ns)"
+                " select id, %s, 'logs.md', %s, 0, 0 from sources",
+                [URI, content],
+            )
+        await note_changes(connection, [URI], Marker(bot.jobs))
+
+
+async def asked(bot: Bot, tmp_path: Path) -> tuple[str, dict[str, Any]]:
+    await add_source(bot.pool, str(tmp_path), name="docs")
+    await stored(bot, f"# Logs\n\n{QUOTE}\n")
+    ts = await bot.workspace.say("maya", "#ops", "@almanac How long are logs kept?")
+    (answer,) = await bot.answered("#ops", ts)
+    return ts, answer
+
+
+async def shown(bot: Bot, ts: str, *, marked: bool) -> dict[str, Any]:
+    """Wait until the answer is marked, or is not, and return it."""
+
+    async def is_so() -> bool:
+        return (MARK in str(bot.replies("#ops", ts)[0]["blocks"])) is marked
+
+    await until(is_so)
+    await bot.idle()
+    (answer,) = bot.replies("#ops", ts)
+    return answer
+
+
+def content(message: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in block.items() if key != "block_id"} for block in message["blocks"]]
+
+
+async def test_a_quote_that_is_gone_is_marked_and_one_that_is_back_is_not(bot: Bot, tmp_path: Path) -> None:
+    ts, before = await asked(bot, tmp_path)
+    await stored(bot, f"# Logs, moved\n\nMore of them.\n\n{QUOTE}\n")
+    await bot.idle()
+    assert content(bot.replies("#ops", ts)[0]) == content(before)
+    await stored(bot, "# Logs\n\nLogs are kept for 90 days.\n")
+    await shown(bot, ts, marked=True)
+    (quote,) = await stale_quotes(bot.pool, 1)
+    assert (quote.marker, quote.quote, quote.change) == (1, QUOTE, "changed")
+    await stored(bot, None)
+    await bot.idle()
+    assert [quote.change for quote in await stale_quotes(bot.pool, 1)] == ["removed"]
+    await stored(bot, QUOTE)
+    assert content(await shown(bot, ts, marked=False)) == content(before)
+    assert await stale_quotes(bot.pool, 1) == []
+
+
+async def test_the_button_asks_again_and_the_new_answer_stands_in_the_old_ones_place(
+    bot: Bot, tmp_path: Path
+) -> None:
+    ts, answer = await asked(bot, tmp_path)
+    await remove_source(bot.pool, "docs", defer=Marker(bot.jobs))
+    await shown(bot, ts, marked=True)
+    assert len(bot.answering.asked) == 1
+    await bot.workspace.click("jonas", "#ops", answer["ts"], stale.ASK_AGAIN)
+
+    async def answered_again() -> bool:
+        return len(bot.answering.asked) == 2 and not await bot.busy()
+
+    await until(answered_again)
+    (again,) = bot.replies("#ops", ts)
+    assert again["ts"] == answer["ts"]
+    assert MARK not in str(again["blocks"])
