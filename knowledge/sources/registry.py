@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from knowledge.database import Pool
     from knowledge.stale import DeferMark
 
-# A channel, a user group or a person.
-_READER = re.compile(r"[CGSUW][A-Z0-9]+")
+# A channel, a user group or a person; the words are those of `knowledge.audience`.
+_READER = re.compile(r"[CGSUW][A-Z0-9]+|everyone|guests")
 _SETTING = re.compile(r"[A-Z][A-Z0-9_]*")
 _COLUMNS = "id, name, uri, include, exclude, link_base, audience, schedule, options, revision"
 
@@ -230,7 +230,8 @@ def _checked_audience(audience: Sequence[str] | None) -> list[str] | None:
     if not audience or (wrong := [reader for reader in audience if not _READER.fullmatch(reader)]):
         shown = repr(wrong[0]) if audience else "nobody"
         raise SourceError(
-            f"An audience is a list of ids of channels (C…), user groups (S…) or people (U…): not {shown}."
+            "An audience lists ids of channels (C…), user groups (S…) and people (U…), and the words everyone"
+            f" (the members of the workspace) and guests: not {shown}."
         )
     return list(dict.fromkeys(audience))
 
