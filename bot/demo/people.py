@@ -61,9 +61,10 @@ CHANNELS = (
     ("C0GENERAL1", "general", "Company-wide questions and news"),
     ("C0OPS00001", "ops", "Incidents, deploys, on-call"),
     ("C0RANDOM01", "random", "Everything else"),
+    ("C0VENDORS1", "vendors", "With those who work for us from outside"),
 )
 
-GUEST_CHANNELS = ("general",)
+GUEST_CHANNELS = ("vendors",)
 
 GROUPS = (
     {
