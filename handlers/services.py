@@ -16,9 +16,19 @@ if TYPE_CHECKING:
 
 
 class AnswerQuestion(Protocol):
-    """Answers a question; `history` is what was said before it, oldest first."""
+    """Answers a question.
 
-    async def __call__(self, question: str, *, history: Sequence[Turn]) -> Answer: ...
+    `history` is what was said before it, oldest first. `on_progress` is told what stands of the answer, each
+    time that there is more.
+    """
+
+    async def __call__(
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn],
+        on_progress: Callable[[Answer], None] | None = None,
+    ) -> Answer: ...
 
 
 class GiveFeedback(Protocol):

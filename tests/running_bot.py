@@ -72,9 +72,18 @@ class Answering:
     fails: int = 0
     error: Exception = field(default_factory=lambda: RuntimeError("the model tripped"))
     hold: asyncio.Event | None = None
+    drafts: list[Answer] = field(default_factory=list)
 
-    async def __call__(self, question: str, *, history: Sequence[Turn]) -> Answer:
+    async def __call__(
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn],
+        on_progress: Callable[[Answer], None] | None = None,
+    ) -> Answer:
         self.asked.append((question, tuple(history)))
+        if on_progress and self.drafts:
+            on_progress(self.drafts.pop(0))
         if self.hold is not None:
             await self.hold.wait()
         if self.fails:

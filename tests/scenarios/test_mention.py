@@ -110,7 +110,7 @@ async def test_a_long_answer_is_continued_and_shrinks_again(
 ) -> None:
     long = "All of it matters. " * 1_500
 
-    async def answer(question: str, *, history: Any) -> Any:
+    async def answer(question: str, **_: Any) -> Any:
         return an_answer(question, long if "everything" in question else None)
 
     monkeypatch.setattr(bot.delivery, "services", _with_answer(bot, answer))
