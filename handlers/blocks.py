@@ -29,6 +29,7 @@ HELP = (
     "Mention me in a channel, write to me directly, or type `/ask` for an answer only you can see. "
     "What would you like to know?"
 )
+WRITING = "Still writing…"
 CUT = "The answer was cut at its length limit."
 SHOW_LABEL = "Show what was retrieved"
 SHARE_LABEL = "Share in this channel"
@@ -45,6 +46,12 @@ _MARKER = re.compile(r"\[(\d+)\]")
 def answer_messages(question_id: int, answer: Answer) -> list[Message]:
     """Return the messages that give an answer in a thread."""
     return paginate(_body(answer), [_footnote(answer), _buttons(question_id, answer), _feedback(question_id)])
+
+
+def unfinished_message(answer: Answer) -> Message:
+    """Return what stands of an answer that is still being written; of a long one, its beginning."""
+    words = {"type": "plain_text", "text": WRITING, "emoji": False}
+    return paginate(_body(answer), [Piece({"type": "context", "elements": [words]})])[0]
 
 
 def private_messages(question_id: int, answer: Answer) -> list[Message]:

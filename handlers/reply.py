@@ -9,7 +9,7 @@ posted again.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from slack_sdk.errors import SlackApiError
@@ -18,16 +18,18 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from handlers.addressing import addressed
 from handlers.blocks import HELP, answer_messages, notice, private_messages
 from handlers.errors import hopeless, report
+from handlers.filling import Pace, filling
 from handlers.publish import publish, retract
 from handlers.thread_reader import Posted, before, posted_parts, read_thread, turns
 from handlers.working import clear, working
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from slack_sdk.web.async_client import AsyncWebClient
 
     from grammars.engine.protocol import Turn
+    from handlers.filling import Filling
     from handlers.message import Message
     from handlers.services import Services
     from handlers.thread_reader import Said
@@ -60,6 +62,7 @@ class Delivery:
         self.client = client
         self.services = services
         self.bot_user = bot_user
+        self.pace = Pace()
 
     async def settle(self, question_id: int, *, attempt: int) -> None:
         """Do what the question's current revision calls for; `attempt` counts from 0.
@@ -96,14 +99,23 @@ class Delivery:
         if question.surface == "follow_up" and not self._is_addressed(question, thread):
             await self.services.ignore_question(question)
             return
+        posted = self._posted(question, thread)
+        shown = posted[1].ts if 1 in posted else None
         async with working(self.client, question):
             history = turns(before(thread, question.key.ts), self.bot_user)
-            outcome = await self._outcome(question, history, attempt)
+            async with filling(self.client, self.services, question, shown, self.pace) as filled:
+                outcome = await self._outcome(question, history, attempt, filled.show)
             if not await self.services.begin_posting(question, outcome.answer):
                 return  # edited or deleted meanwhile: that has a job of its own
-            posted = self._posted(question, thread)
+            posted |= await self._unfinished(question, filled)
             await publish(self.client, self.services, question, outcome.messages, posted, asks=outcome.asks)
             await self.services.settle_question(question)
+
+    async def _unfinished(self, question: Question, filled: Filling) -> dict[int, Posted]:
+        """Return the message that filled, which is to be updated whatever it shows."""
+        if filled.unsure:
+            return self._posted(question, await self._read(replace(question, posting=True)))
+        return {1: Posted(filled.ts)} if filled.begun and filled.ts else {}
 
     async def _read(self, question: Question) -> list[Said]:
         """Read the thread where there is something before the question in it, or maybe an answer."""
@@ -119,12 +131,18 @@ class Delivery:
         recorded = {part: Posted(ts) for part, ts in question.replies.items()}
         return recorded | posted_parts(thread, question, self.bot_user)
 
-    async def _outcome(self, question: Question, history: tuple[Turn, ...], attempt: int) -> Outcome:
+    async def _outcome(
+        self,
+        question: Question,
+        history: tuple[Turn, ...],
+        attempt: int,
+        on_progress: Callable[[Answer], None] | None = None,
+    ) -> Outcome:
         """Return what to post: an answer, a hint how to ask, or an apology once trying again did not help."""
         if question.answer is None and not question.text:
             return Outcome(notice(HELP), asks=True)
         try:
-            answer = question.answer or await self._answer(question, history, attempt)
+            answer = question.answer or await self._answer(question, history, attempt, on_progress)
         except Exception as error:
             if attempt < APOLOGISE_AT:
                 raise
@@ -133,10 +151,16 @@ class Delivery:
         render = private_messages if private else answer_messages
         return Outcome(render(question.id, answer), answer)
 
-    async def _answer(self, question: Question, history: tuple[Turn, ...], attempt: int) -> Answer:
+    async def _answer(
+        self,
+        question: Question,
+        history: tuple[Turn, ...],
+        attempt: int,
+        on_progress: Callable[[Answer], None] | None,
+    ) -> Answer:
         if attempt >= SKIP_AT:
             raise TriedTooOftenError
-        return await self.services.answer(question.text, history=history)
+        return await self.services.answer(question.text, history=history, on_progress=on_progress)
 
     async def _answer_privately(self, question: Question, attempt: int) -> None:
         """Answer a slash command; after a crash maybe twice: what only one person sees can't be looked up."""
