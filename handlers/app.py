@@ -8,21 +8,45 @@ from typing import TYPE_CHECKING
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from handlers import ask, direct_message, edits, errors, feedback, home, mention, retrieved, stale, thread
+from handlers import (
+    ask,
+    direct_message,
+    edits,
+    errors,
+    extract,
+    extract_edit,
+    extract_schemas,
+    feedback,
+    home,
+    mention,
+    retrieved,
+    stale,
+    thread,
+)
 from handlers.client import authorizing
 
 if TYPE_CHECKING:
+    from handlers.extract_services import ExtractServices
     from handlers.services import Services
 
 FEATURES = (mention, direct_message, edits, thread, ask, retrieved, feedback, home, stale)
 
+RECORDS = (extract, extract_edit, extract_schemas)
 
-def build_app(services: Services, client: AsyncWebClient, *, signing_secret: str | None = None) -> AsyncApp:
+
+def build_app(
+    services: Services,
+    client: AsyncWebClient,
+    *,
+    records: ExtractServices | None = None,
+    signing_secret: str | None = None,
+) -> AsyncApp:
     """Return the app; its listeners have recorded what there is to do when Slack gets its acknowledgement.
 
     Args:
         services: What the listeners may do.
         client: With the bot token (`handlers.client.build_client`).
+        records: What the listeners of `/extract` may do; None leaves them out.
         signing_secret: Of HTTP mode; Socket Mode needs none.
     """
     app = AsyncApp(
@@ -36,6 +60,8 @@ def build_app(services: Services, client: AsyncWebClient, *, signing_secret: str
     )
     for feature in FEATURES:
         feature.join(app, services)
+    for record_feature in RECORDS if records else ():
+        record_feature.join(app, records)
     errors.join(app)
     app.event(re.compile(".*"))(ignore)
     return app

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from handlers.schema_modal_blocks import button_block, group_block, input_block, kept_block
-from handlers.schema_modal_controls import ABSENT, EntryError, read_entry, read_json
+from handlers.schema_modal_controls import EntryError, read_entry, read_json
 from handlers.schema_modal_form import FOLDS, Entry, entries, place, pointer_of
 from handlers.text import clip
 
@@ -27,8 +27,8 @@ POST = "Post"
 CANCEL = "Cancel"
 TOO_LARGE = "This record is too large to be edited here. It is posted as it was extracted."
 
-MOST_BLOCKS = 100  # of a view
-MOST_BYTES = 200_000  # of a view, which takes 250,000
+MOST_BLOCKS = 96  # a view takes 100, the heading's among them
+MOST_BYTES = 200_000  # a view takes 250,000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +57,34 @@ class Edited:
 
 
 def edit_view(form: Form, heading: Sequence[Block], metadata: Mapping[str, Any]) -> Block:
-    """Return the modal; `metadata` comes back with everything that is done in it."""
-    for lines in _plans(form):
-        view = _view([*heading, *_blocks(form, lines)], metadata)
-        if fits(view):
-            return view
-    return _view([*heading, kept_block(TOO_LARGE)], metadata)
+    """Return the modal; `metadata` comes back with everything that is done in it.
+
+    Args:
+        form: what is edited.
+        heading: up to four blocks above it.
+        metadata: at most 3,000 characters as JSON.
+    """
+    lines = shown_entries(form)
+    blocks = _blocks(form, lines) if lines else [kept_block(TOO_LARGE)]
+    return {
+        "type": "modal",
+        "callback_id": SUBMIT_RECORD,
+        "private_metadata": json.dumps(metadata),
+        "title": _plain(TITLE),
+        "submit": _plain(POST),
+        "close": _plain(CANCEL),
+        "blocks": [*heading, *blocks],
+    }
 
 
-def read_form(form: Form, heading: Sequence[Block], values: Mapping[str, Any]) -> Edited:
+def read_form(form: Form, values: Mapping[str, Any]) -> Edited:
     """Return the record that the inputs of `edit_view` now say.
 
     Args:
         form: the form that the view was made from.
-        heading: the blocks that it was shown under.
         values: `view["state"]["values"]`, as Slack sends them.
     """
-    lines = shown_entries(form, heading)
+    lines = shown_entries(form)
     record, problems = deepcopy(form.record), {}
     if lines and lines[0].control == "part":
         return _read_parts(form, lines, values)
@@ -88,10 +99,10 @@ def read_form(form: Form, heading: Sequence[Block], values: Mapping[str, Any]) -
     return Edited(record, problems)
 
 
-def shown_entries(form: Form, heading: Sequence[Block]) -> list[Entry]:
+def shown_entries(form: Form) -> list[Entry]:
     """Return the lines that `edit_view` shows; none where the record is too large for any."""
     for lines in _plans(form):
-        if fits(_view([*heading, *_blocks(form, lines)], {})):
+        if fits(list(_blocks(form, lines))):
             return lines
     return []
 
@@ -101,27 +112,15 @@ def block_id(form: Form, number: int) -> str:
     return f"{form.revision}.{number}"
 
 
-def fits(view: Block) -> bool:
-    """Whether Slack takes a view of this size."""
-    return len(view["blocks"]) <= MOST_BLOCKS and len(json.dumps(view)) <= MOST_BYTES
+def fits(blocks: Sequence[Block]) -> bool:
+    """Whether Slack takes a view with these blocks under a heading."""
+    return 0 < len(blocks) <= MOST_BLOCKS and len(json.dumps(blocks)) <= MOST_BYTES
 
 
 def _plans(form: Form) -> Iterator[list[Entry]]:
     """Yield the ways to show a form, the most convenient first."""
     for fold in FOLDS:
         yield entries(form.definition, form.record, fold)
-
-
-def _view(blocks: Sequence[Block], metadata: Mapping[str, Any]) -> Block:
-    return {
-        "type": "modal",
-        "callback_id": SUBMIT_RECORD,
-        "private_metadata": json.dumps(metadata),
-        "title": _plain(TITLE),
-        "submit": _plain(POST),
-        "close": _plain(CANCEL),
-        "blocks": list(blocks),
-    }
 
 
 def _plain(text: str) -> Block:
@@ -179,6 +178,3 @@ def _read_parts(form: Form, lines: Sequence[Entry], values: Mapping[str, Any]) -
         return Edited(read_json("".join(parts)))
     except EntryError as error:
         return Edited(form.record, {names[0]: str(error)})
-
-
-__all__ = ["ABSENT", "Edited", "Form", "edit_view", "read_form", "shown_entries"]

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from jsonschema.exceptions import ValidationError
 
-    from handlers.rich import Block
     from handlers.schema_modal import Form
     from handlers.schema_modal_form import Entry, Path
 
@@ -39,11 +38,9 @@ SENTENCES = {
 LONGEST = 200
 
 
-def errors_at(
-    form: Form, heading: Sequence[Block], found: Iterable[ValidationError]
-) -> tuple[dict[str, str], list[str]]:
+def errors_at(form: Form, found: Iterable[ValidationError]) -> tuple[dict[str, str], list[str]]:
     """Return a sentence by the id of the input that it is about, and those that are about none."""
-    lines = shown_entries(form, heading)
+    lines = shown_entries(form)
     inputs = [(n, entry) for n, entry in enumerate(lines) if entry.control not in {"group", "add", "kept"}]
     said: dict[str, str] = {}
     elsewhere: list[str] = []

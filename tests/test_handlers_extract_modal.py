@@ -90,7 +90,7 @@ def test_an_untouched_form_gives_back_the_record_and_slack_takes_its_view(
     form = Form(definition, record, {"/a": "q" * 5_000})
     view = edit_view(form, HEADING, {"draft": "d"})
     validate.view(view)
-    edited = read_form(form, HEADING, untouched(view))
+    edited = read_form(form, untouched(view))
     assert edited.problems == {}
     assert json.dumps(edited.record, sort_keys=True) == json.dumps(record, sort_keys=True)
 
@@ -103,7 +103,7 @@ def test_many_groups_become_json_and_stay_within_the_limits(count: int) -> None:
     form = Form(definition, record)
     view = edit_view(form, HEADING, {})
     validate.view(view)
-    assert read_form(form, HEADING, untouched(view)).record == record
+    assert read_form(form, untouched(view)).record == record
 
 
 INCIDENT: dict[str, Any] = {
@@ -188,7 +188,7 @@ def test_what_is_missing_is_demanded_and_shown_empty() -> None:
     for label in ("Service", "Severity"):
         assert found[label]["optional"] is False
         assert not any(key.startswith("initial") for key in found[label]["element"])
-    said, elsewhere = errors_at(form, HEADING, Validator(INCIDENT).errors(record))
+    said, elsewhere = errors_at(form, Validator(INCIDENT).errors(record))
     assert set(said) == {found["Service"]["block_id"], found["Severity"]["block_id"]}
     assert elsewhere == []
 
@@ -214,7 +214,7 @@ def test_what_a_person_enters_is_in_the_record() -> None:
         Tags={"value": "db\n\n eu \nmail"},
         Who={"value": None},
     )
-    assert read_form(form, HEADING, state).record == {
+    assert read_form(form, state).record == {
         "service": "cart & <co>",
         "severity": "sev2",
         "started": "2026-11-21",
@@ -229,7 +229,7 @@ def test_what_a_person_enters_is_in_the_record() -> None:
 
 def test_what_cannot_be_read_is_said_at_its_input() -> None:
     form = Form(INCIDENT, RECORD)
-    edited = read_form(form, HEADING, typed(form, Users={"value": "many"}))
+    edited = read_form(form, typed(form, Users={"value": "many"}))
     assert edited.problems == {inputs_of(form)["Users"]["block_id"]: "This is no number."}
     assert edited.record["users"] is None
 
@@ -247,7 +247,7 @@ def test_what_the_schema_objects_to_is_said_at_its_input(
     record: dict[str, Any], label: str, sentence: str
 ) -> None:
     form = Form(INCIDENT, record)
-    said, elsewhere = errors_at(form, HEADING, Validator(INCIDENT).errors(record))
+    said, elsewhere = errors_at(form, Validator(INCIDENT).errors(record))
     assert (said, elsewhere) == ({inputs_of(form)[label]["block_id"]: sentence}, [])
 
 
@@ -262,16 +262,16 @@ def test_groups_are_added_and_removed() -> None:
 
 def test_a_form_of_another_revision_says_nothing_of_this_one() -> None:
     before, after = Form(INCIDENT, RECORD), Form(INCIDENT, RECORD, revision=2)
-    assert read_form(after, HEADING, typed(before, Service={"value": "other"})).record == RECORD
+    assert read_form(after, typed(before, Service={"value": "other"})).record == RECORD
 
 
 def test_json_that_is_none_is_refused_at_its_input() -> None:
     definition = {"type": "object", "properties": {"any": {}}}
     form = Form(definition, {"any": {"a": 1}})
-    (entry,) = shown_entries(form, HEADING)
+    (entry,) = shown_entries(form)
     assert entry.control == "json"
-    edited = read_form(form, HEADING, {"1.0": {"value": {"type": "plain_text_input", "value": "{nope"}}})
+    edited = read_form(form, {"1.0": {"value": {"type": "plain_text_input", "value": "{nope"}}})
     assert edited.problems["1.0"].startswith("This is no JSON")
-    fine = read_form(form, HEADING, {"1.0": {"value": {"type": "plain_text_input", "value": '["<@U1>"]'}}})
+    fine = read_form(form, {"1.0": {"value": {"type": "plain_text_input", "value": '["<@U1>"]'}}})
     assert fine.record == {"any": ["<@U1>"]}
     assert ABSENT not in fine.record.values()

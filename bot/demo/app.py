@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ANY_COMMAND = ("/ask",)
+ANY_COMMAND = ("/ask", "/extract")
 
 
 @dataclass(frozen=True, slots=True)
