@@ -28,10 +28,12 @@ _STRUCTURES: dict[str, Callable[[str], Structure]] = {
     ".txt": plain_structure,
     ".text": plain_structure,
 }
-CONVERTED = frozenset({".html", ".htm", ".xhtml", ".pdf", ".docx"})
+MARKED_UP = frozenset({".html", ".htm", ".xhtml"})
+CONVERTED = MARKED_UP | {".pdf", ".docx"}
 SUFFIXES = CONVERTED | frozenset(_STRUCTURES)
 INDEX_NAMES = frozenset({"readme", "index", "_index"})  # a folder's own page is named by the folder
 
+BINARY = "It is not text: it holds binary data."
 COMMONEST = "cp1252"  # of the encodings that are not UTF-8
 
 _BYTE_ORDER_MARKS = {
@@ -64,6 +66,8 @@ async def parse(data: bytes, path: str, converter: Converter) -> Document:
     if len(data) > MAX_BYTES:
         raise ParseError(too_large(len(data)))
     suffix = PurePosixPath(path).suffix.lower()
+    if suffix in MARKED_UP and b"\0" in data[: 1 << 16] and not data.startswith(tuple(_BYTE_ORDER_MARKS)):
+        raise ParseError(BINARY)
     title, text = await converter.convert(data, suffix) if suffix in CONVERTED else ("", decode(data))
     if not text.strip():
         raise ParseError("It holds no text (a scan, perhaps).")
@@ -91,7 +95,7 @@ def decode(data: bytes) -> str:
     """
     text = _decoded(data).removeprefix("\ufeff")
     if _CONTROL.search(text, 0, 1 << 16) or "\0" in text:
-        raise ParseError("It is not text: it holds binary data.")
+        raise ParseError(BINARY)
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -101,7 +105,7 @@ def _decoded(data: bytes) -> str:
         return data.decode(encoding)
     except UnicodeDecodeError:
         if b"\0" in data[: 1 << 16]:
-            raise ParseError("It is not text: it holds binary data.") from None
+            raise ParseError(BINARY) from None
     return _guessed(data)
 
 
