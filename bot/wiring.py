@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from bot.config import Settings
     from grammars.engine.protocol import Engine
-    from handlers.services import AnswerQuestion, Known, Services
+    from handlers.services import AnswerQuestion, Known, Reading, Services
     from knowledge.answers import Answer
+    from knowledge.audience import Audience
     from knowledge.database import Pool
     from knowledge.embed import Embedder
     from knowledge.extraction import ExtractRecord
@@ -139,15 +140,31 @@ def services(pool: Pool, jobs: App, answer: AnswerQuestion) -> Services:
     from knowledge.conversations import Conversations
     from knowledge.jobs import Deferrer
 
-    return over(Conversations(pool, Deferrer(jobs)), answer, partial(known, pool))
+    return over(Conversations(pool, Deferrer(jobs)), answer, reading(pool))
 
 
-async def known(pool: Pool) -> list[Known]:
-    """List the sources for the bot's App Home."""
+def reading(pool: Pool) -> Reading:
+    """Return what tells who may read what."""
+    from handlers.services import Reading
+    from knowledge import audience
+
+    return Reading(
+        listed_readers=partial(audience.listed_readers, pool),
+        membership_versions=partial(audience.membership_versions, pool),
+        note_membership=partial(audience.note_membership, pool),
+        readable_documents=partial(audience.readable_documents, pool),
+        known=partial(known, pool),
+    )
+
+
+async def known(pool: Pool, audience: Audience | None) -> list[Known]:
+    """List the sources that an audience may read, for the bot's App Home."""
     from handlers.services import Known
+    from knowledge.audience import readable_sources
     from knowledge.status import status
 
-    found = (await status(pool)).sources
+    readable = await readable_sources(pool, audience)
+    found = [source for source in (await status(pool)).sources if source.name in readable]
     return [Known(source.name, source.documents, _epoch(source.finished_at)) for source in found]
 
 

@@ -10,6 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from handlers import (
     ask,
+    audience,
     direct_message,
     edits,
     errors,
@@ -23,13 +24,15 @@ from handlers import (
     stale,
     thread,
 )
+from handlers.audience import Audiences
 from handlers.client import authorizing
 
 if TYPE_CHECKING:
     from handlers.extract_services import ExtractServices
     from handlers.services import Services
 
-FEATURES = (mention, direct_message, edits, thread, ask, retrieved, feedback, home, stale)
+FEATURES = (mention, direct_message, edits, thread, feedback, stale, audience)
+SHOWING = (ask, retrieved, home)  # what there is, to whoever may read it
 
 RECORDS = (extract, extract_edit, extract_schemas)
 
@@ -60,6 +63,9 @@ def build_app(
     )
     for feature in FEATURES:
         feature.join(app, services)
+    audiences = Audiences(client, services)
+    for showing in SHOWING:
+        showing.join(app, services, audiences)
     for record_feature in RECORDS if records else ():
         record_feature.join(app, records)
     errors.join(app)

@@ -16,15 +16,20 @@ if TYPE_CHECKING:
     from slack_bolt.context.async_context import AsyncBoltContext
     from slack_sdk.web.async_client import AsyncWebClient
 
+    from handlers.audience import Audiences
     from handlers.services import Services
+    from knowledge.answers import Answer
+    from knowledge.audience import Audience
 
 COMMAND = "/ask"
 LOOKING = "Looking that up. Only you will see the answer."
 USAGE = "What would you like to know? Type your question after `/ask`."
 SHARED = "This answer is in the channel already."
+UNREADABLE = "Not everyone here may read the documents behind this answer, so I can't share it here."
+GONE = "A document behind this answer is gone, so I can't share it any more. Please ask again."
 
 
-def join(app: AsyncApp, services: Services) -> None:
+def join(app: AsyncApp, services: Services, audiences: Audiences) -> None:
     """Record what is asked with `/ask`, and share its answer where its asker wants that."""
 
     @app.command(COMMAND)
@@ -40,10 +45,13 @@ def join(app: AsyncApp, services: Services) -> None:
             await whisper(body, client, SHARED)
             return
         try:
-            await _share(client, services, question_id)
+            refusal = await _share(client, services, audiences, question_id)
         except BaseException:
             await services.release_share(question_id)
             raise
+        if refusal:
+            await services.release_share(question_id)
+            await whisper(body, client, refusal)
 
     app.action(SHARE)(ack=acknowledge, lazy=[guarded(share)])
 
@@ -60,9 +68,25 @@ def _asked(command: dict[str, Any], context: AsyncBoltContext) -> Asked:
     return Asked(key, command["user_id"], text, "command", response_url=command.get("response_url"))
 
 
-async def _share(client: AsyncWebClient, services: Services, question_id: int) -> None:
+async def _share(
+    client: AsyncWebClient, services: Services, audiences: Audiences, question_id: int
+) -> str | None:
+    """Show the channel an answer; return why not, where not all of its members may read what it says."""
     question = await services.find_question(question_id)
     if question is None or question.answer is None:
-        return
+        return None
+    readers = await audiences.in_channel(question.key.channel)
+    if refusal := await _refusal(services, readers.audience, question.answer):
+        return refusal
     messages = shared_messages(question_id, question.answer, question.asker)
     await publish(client, services, question, messages, posted={})
+    return None
+
+
+async def _refusal(services: Services, audience: Audience, answer: Answer) -> str | None:
+    """Every passage that the model read counts: any of them may have shaped what it wrote."""
+    uris = {passage.uri for passage in answer.retrieved}
+    if uris <= await services.reading.readable_documents(audience, uris):
+        return None
+    there = await services.reading.readable_documents(None, uris)
+    return UNREADABLE if uris <= there else GONE

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from slack_bolt.async_app import AsyncApp
     from slack_sdk.web.async_client import AsyncWebClient
 
+    from handlers.audience import Audiences
     from handlers.rich import Block
     from handlers.services import Known, Services
 
@@ -30,13 +31,15 @@ PROMISE = "Every answer quotes the documents word for word. Where they don't say
 MOST_SOURCES = 80
 
 
-def join(app: AsyncApp, services: Services) -> None:
+def join(app: AsyncApp, services: Services, audiences: Audiences) -> None:
     """Show the home tab to whoever opens it."""
 
     async def show(body: dict[str, Any], client: AsyncWebClient) -> None:
         event = body["event"]
         if event.get("tab") == "home":
-            await client.views_publish(user_id=event["user"], view=home_view(await services.known()))
+            readers = await audiences.of_person(event["user"])
+            known = await services.reading.known(readers.audience)
+            await client.views_publish(user_id=event["user"], view=home_view(known))
 
     app.event("app_home_opened")(ack=acknowledge, lazy=[guarded(show)])
 

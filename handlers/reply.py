@@ -16,6 +16,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from handlers.addressing import addressed
+from handlers.audience import Audiences
 from handlers.blocks import HELP, answer_messages, notice, private_messages
 from handlers.errors import hopeless, report
 from handlers.filling import Pace, filling
@@ -62,6 +63,7 @@ class Delivery:
         self.client = client
         self.services = services
         self.bot_user = bot_user
+        self.audiences = Audiences(client, services)
         self.pace = Pace()
 
     async def settle(self, question_id: int, *, attempt: int) -> None:
@@ -160,7 +162,11 @@ class Delivery:
     ) -> Answer:
         if attempt >= SKIP_AT:
             raise TriedTooOftenError
-        return await self.services.answer(question.text, history=history, on_progress=on_progress)
+        readers = await self.audiences.of(question)
+        answer = await self.services.answer(
+            question.text, history=history, audience=readers.audience, on_progress=on_progress
+        )
+        return readers.noted(answer)
 
     async def _answer_privately(self, question: Question, attempt: int) -> None:
         """Answer a slash command; after a crash maybe twice: what only one person sees can't be looked up."""

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from decimal import Decimal
 
     from grammars.engine.protocol import Turn
     from knowledge.answers import Answer
+    from knowledge.audience import Audience
     from knowledge.conversations import Asked, Conversations, MessageKey, Question
 
 
@@ -27,6 +28,7 @@ class AnswerQuestion(Protocol):
         question: str,
         *,
         history: Sequence[Turn],
+        audience: Audience | None,
         on_progress: Callable[[Answer], None] | None = None,
     ) -> Answer: ...
 
@@ -44,6 +46,21 @@ class Known:
     name: str
     documents: int
     updated: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Who may read what; `knowledge.audience` says what each does.
+
+    Attributes:
+        known: what there is for an audience, for the App Home.
+    """
+
+    listed_readers: Callable[[], Awaitable[frozenset[str]]]
+    membership_versions: Callable[[Collection[str]], Awaitable[Mapping[str, int]]]
+    note_membership: Callable[[str], Awaitable[None]]
+    readable_documents: Callable[[Audience | None, Collection[str]], Awaitable[frozenset[str]]]
+    known: Callable[[Audience], Awaitable[Sequence[Known]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +82,16 @@ class Services:
     release_share: Callable[[int], Awaitable[None]]
     give_feedback: GiveFeedback
     answer: AnswerQuestion
-    known: Callable[[], Awaitable[Sequence[Known]]]
+    reading: Reading
 
 
-def over(
-    conversations: Conversations,
-    answer: AnswerQuestion,
-    known: Callable[[], Awaitable[Sequence[Known]]],
-) -> Services:
+def over(conversations: Conversations, answer: AnswerQuestion, reading: Reading) -> Services:
     """Return the services that remember in `conversations`.
 
     Args:
         conversations: Where questions, replies and feedback are kept.
         answer: Answers one question.
-        known: Lists what the bot knows, for its App Home.
+        reading: Tells who may read what.
     """
     return Services(
         record_question=conversations.record,
@@ -96,5 +109,5 @@ def over(
         release_share=conversations.release_share,
         give_feedback=conversations.give_feedback,
         answer=answer,
-        known=known,
+        reading=reading,
     )

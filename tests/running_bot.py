@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 
+from bot.wiring import reading
 from handlers.app import build_app
 from handlers.client import build_client
 from handlers.reply import Delivery
-from handlers.services import Known, Services, over
+from handlers.services import Services, over
 from handlers.stale import Marking
 from knowledge.answers import Answer, Citation, Retrieved
 from knowledge.conversations import Conversations
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from bot.demo import LocalWorkspace
     from grammars.engine.protocol import Turn
+    from knowledge.audience import Audience
     from knowledge.database import Pool
 
 QUOTE = "Logs are kept for 30 days & then <removed>."
@@ -73,15 +75,18 @@ class Answering:
     error: Exception = field(default_factory=lambda: RuntimeError("the model tripped"))
     hold: asyncio.Event | None = None
     drafts: list[Answer] = field(default_factory=list)
+    audiences: list[Audience | None] = field(default_factory=list)
 
     async def __call__(
         self,
         question: str,
         *,
         history: Sequence[Turn],
+        audience: Audience | None,
         on_progress: Callable[[Answer], None] | None = None,
     ) -> Answer:
         self.asked.append((question, tuple(history)))
+        self.audiences.append(audience)
         if on_progress and self.drafts:
             on_progress(self.drafts.pop(0))
         if self.hold is not None:
@@ -157,7 +162,8 @@ async def running_bot(workspace: LocalWorkspace, conninfo: str) -> AsyncIterator
         pool = await stack.enter_async_context(open_pool(conninfo, size=10))
         jobs = await stack.enter_async_context(open_jobs(pool))
         answering = Answering()
-        services = over(Conversations(pool, Deferrer(jobs)), answering, _known)
+        await _remember(pool)
+        services = over(Conversations(pool, Deferrer(jobs)), answering, reading(pool))
         client = build_client(workspace.bot_token, workspace.api_url)
         delivery = Delivery(client, services, workspace.slack.app.user_id)
         app = build_app(services, client)
@@ -171,8 +177,17 @@ async def running_bot(workspace: LocalWorkspace, conninfo: str) -> AsyncIterator
         yield Bot(workspace, answering, services, delivery, jobs, pool)
 
 
-async def _known() -> list[Known]:
-    return [Known("docs", 12, 1_790_000_000)]
+async def _remember(pool: Pool) -> None:
+    """Store the document that answers quote, in a source for everyone."""
+    async with pool.connection() as connection:
+        await connection.execute(
+            "insert into sources (name, uri) values ('docs', 'file:///docs') on conflict do nothing"
+        )
+        await connection.execute(
+            "insert into documents (source_id, uri, path, title, content, size, mtime_ns)"
+            " select id, %s, 'logs.md', 'Logs', %s, 0, 0 from sources on conflict do nothing",
+            ["file:///docs/logs.md", QUOTE],
+        )
 
 
 async def _work(jobs: App, delivery: Delivery, marking: Marking) -> None:

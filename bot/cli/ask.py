@@ -52,7 +52,7 @@ async def _one(question: str, k: int, *, as_json: bool, retrieved: bool) -> None
         shown(LOADING, wiring.answering(settings, pool, k=k)) as answer,
     ):
         with working(ANSWERING):
-            found = await answer(question, history=())
+            found = await answer(question, history=(), audience=None)
         if as_json:
             return print_json(found.as_json())
         lines = await line_numbers(pool, places(found))
@@ -74,6 +74,7 @@ async def _batch(rows: Rows, k: int) -> int:
     ):
 
         async def work(row: dict[str, Any]) -> dict[str, Any]:
-            return (await answer(text_field(row, "question"), history=())).as_json()
+            asked = text_field(row, "question")
+            return (await answer(asked, history=(), audience=None)).as_json()
 
         return await run_rows(rows, work, (EngineError, EmbeddingError))

@@ -144,4 +144,4 @@ async def test_the_home_lists_what_it_knows(bot: Bot) -> None:
     await bot.workspace.open_home("maya")
     home = await bot.workspace.wait_for(lambda w: w.state.homes.get("U0MAYA0001"))
     assert "docs" in str(home["blocks"])
-    assert "12 documents" in str(home["blocks"])
+    assert "1 document" in str(home["blocks"])
