@@ -74,6 +74,19 @@ class Settings(BaseSettings):
         None, description="Signs requests to reindex a source; unset: there is no such webhook."
     )
 
+    almanac_extract_webhook: SecretStr | None = Field(
+        None, description="Where confirmed records are sent, signed; https, or http in a private network."
+    )
+    almanac_extract_webhook_secret: SecretStr | None = Field(
+        None, description="What deliveries of records are signed with."
+    )
+    almanac_extract_webhook_private: bool = Field(
+        False, description="Whether the webhook of records may be in a private network."
+    )
+    almanac_extract_learn: bool = Field(
+        False, description="Whether what people correct in records is kept as training examples."
+    )
+
     @field_validator("almanac_source_secrets", mode="before")
     @classmethod
     def _object(cls, secrets: Any) -> Any:
@@ -122,6 +135,13 @@ class Settings(BaseSettings):
     @classmethod
     def _app_token(cls, token: SecretStr | None) -> SecretStr | None:
         return _starts(token, "xapp-", "make an app-level token on the app's page Basic Information")
+
+    @field_validator("almanac_extract_webhook")
+    @classmethod
+    def _hook(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not url.get_secret_value().startswith(("http://", "https://")):
+            raise ValueError("must be an http or https address")
+        return url
 
     @field_validator("slack_api_url")
     @classmethod

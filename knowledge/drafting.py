@@ -27,7 +27,7 @@ PATIENCE = 5.0  # seconds that a stopping worker gives its jobs
 class Carry(Protocol):
     """Does what the row of this id calls for; `attempt` counts from 0, kills included."""
 
-    async def __call__(self, row_id: UUID, *, attempt: int) -> None: ...
+    async def __call__(self, row_id: UUID, /, *, attempt: int) -> None: ...
 
 
 class Deferrer:

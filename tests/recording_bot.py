@@ -9,21 +9,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from running_bot import Answering, _known, _stop, until
+from running_bot import Answering, _stop, until
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 
+from bot import wiring
 from grammars.extraction.record import ExtractionError
 from handlers.app import build_app
 from handlers.client import build_client
 from handlers.extract_services import ExtractServices
-from handlers.services import over
 from knowledge.batches import Batches
 from knowledge.channels import Channels
-from knowledge.conversations import Conversations
 from knowledge.database import open_pool
 from knowledge.drafting import CARRY_DRAFT, DELIVER_RECORD, RUN_BATCH, Deferrer, work_on_records
 from knowledge.drafts import Drafts
-from knowledge.jobs import Deferrer as AnswerDeferrer
 from knowledge.jobs import open_jobs
 from knowledge.schemas import add_schema, find_schema, list_schemas
 
@@ -208,8 +206,7 @@ async def recording_bot(
         services = ExtractServices(**(fields | changes))
         client = build_client(workspace.bot_token, workspace.api_url)
         me = workspace.slack.app.user_id
-        answers = over(Conversations(pool, AnswerDeferrer(jobs)), Answering(), _known)
-        app = build_app(answers, client, records=services)
+        app = build_app(wiring.services(pool, jobs, Answering()), client, records=services)
         handler = AsyncSocketModeHandler(app, workspace.app_token, ping_interval=0.5)
         await handler.connect_async()
         stack.push_async_callback(handler.close_async)

@@ -100,7 +100,9 @@ async def running(
         app = await opened(wiring.slack_app(local, pool))
         await opened(shown(CONNECTING, connected(app, workspace.app_token)))
         answer = wiring.answerer(pool, embedder, engine)
-        yield Demo(workspace, partial(answer_questions, local, pool, answer, embedder=embedder))
+        extract = wiring.extractor(pool, embedder, engine)
+        work = partial(answer_questions, local, pool, answer, extract=extract, embedder=embedder)
+        yield Demo(workspace, work)
 
 
 def demo_settings(settings: Settings, knowledge: Path) -> Settings:

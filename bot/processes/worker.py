@@ -7,7 +7,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bot import wiring
+from bot import records, wiring
 from bot.processes.serve import MIGRATION_SECONDS, introduced
 from bot.processes.together import until_one_ends
 from handlers.reply import Delivery
@@ -20,6 +20,7 @@ from knowledge.watch import keep_current
 
 if TYPE_CHECKING:
     from bot.config import Settings
+    from handlers.extract_services import ExtractText
     from handlers.services import AnswerQuestion
     from knowledge.database import Pool
     from knowledge.embed import Embedder
@@ -45,7 +46,10 @@ async def run_worker(settings: Settings, *, concurrency: int = CONCURRENCY) -> N
         wiring.engine(settings) as engine,
     ):
         answer = wiring.answerer(pool, embedder, engine)
-        await answer_questions(settings, pool, answer, embedder=embedder, concurrency=concurrency)
+        extract = wiring.extractor(pool, embedder, engine)
+        await answer_questions(
+            settings, pool, answer, extract=extract, embedder=embedder, concurrency=concurrency
+        )
 
 
 async def answer_questions(
@@ -53,12 +57,14 @@ async def answer_questions(
     pool: Pool,
     answer: AnswerQuestion,
     *,
+    extract: ExtractText | None = None,
     embedder: Embedder | None = None,
     concurrency: int = CONCURRENCY,
 ) -> None:
     """Take jobs from the queue and bring each question's thread up to date, until cancelled.
 
-    With an embedder, sources are watched, their schedules kept, and their runs carried out as well.
+    With something that extracts, records are read, posted and delivered as well; with an embedder, sources
+    are watched, their schedules kept, and their runs carried out.
     """
     client = wiring.slack_client(settings)
     identity = await introduced(client)
@@ -69,6 +75,10 @@ async def answer_questions(
             delivery = Delivery(client, services, identity.bot_user_id or "")
             marking = Marking(client, services, partial(stale_quotes, pool))
             duties = [work(jobs, delivery.settle, concurrency=concurrency, mark=marking.mark)]
+            if extract:
+                may = records.record_services(settings, pool, jobs, extract)
+                me = identity.bot_user_id or ""
+                duties.append(records.work_on_records(pool, jobs, client, me, may))
             if embedder:
                 duties.append(work_on_sources(jobs, pool, embedder, wiring.reach(settings)))
                 duties.append(keep_current(pool, jobs))
@@ -78,5 +88,5 @@ async def answer_questions(
 
 
 def pool_size(concurrency: int) -> int:
-    """Return how many connections a worker needs: for questions, runs, the two queues and the watch."""
-    return 2 * concurrency + reindexing.CONCURRENCY * reindexing.CONNECTIONS + 5
+    """Return how many connections a worker needs: for questions, records, runs, queues and the watch."""
+    return 2 * concurrency + records.CONNECTIONS + reindexing.CONCURRENCY * reindexing.CONNECTIONS + 5
