@@ -12,7 +12,7 @@ from grammars.engine.protocol import Generation
 from grammars.engine.worker import Task, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -99,6 +99,11 @@ class LocalEngine:
     def adapter(self) -> str | None:
         """The adapter of requests that name none; None is the model as it was loaded."""
         return self._chosen[-1]
+
+    @property
+    def adapters(self) -> Collection[str]:
+        """The names of the adapters that are loaded."""
+        return tuple(self._open().adapters)
 
     async def load_adapter(self, name: str, folder: Path) -> Manifest:
         """Load an adapter between two batches, without choosing it.

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +109,30 @@ class Engine(Protocol):
         Raises:
             grammars.engine.errors.EngineError: with a sentence for the person who asked.
         """
+
+
+@runtime_checkable
+class Adaptable(Protocol):
+    """An engine whose adapters are loaded and chosen while it runs."""
+
+    @property
+    def name(self) -> str:
+        """The model's, which an adapter's manifest calls its base."""
+
+    @property
+    def adapter(self) -> str | None:
+        """The adapter of requests that name none; None is the model as it is."""
+
+    @property
+    def adapters(self) -> Collection[str]:
+        """The names of those that are loaded."""
+
+    async def load_adapter(self, name: str, folder: Path) -> Any:
+        """Load one without choosing it.
+
+        Raises:
+            grammars.engine.adapters.AdapterError: the folder holds no adapter of this model.
+        """
+
+    def use_adapter(self, name: str | None) -> None:
+        """Choose one for the requests to come; those that wait or run keep theirs."""
