@@ -105,14 +105,26 @@ def reach(settings: Settings) -> Reach:
 async def answering(settings: Settings, pool: Pool, **limits: Any) -> AsyncIterator[AnswerQuestion]:
     """Open embedder and engine, and yield what answers a question with them."""
     async with embedder(settings) as opened_embedder, engine(settings) as opened_engine:
-        yield answerer(pool, opened_embedder, opened_engine, **limits)
+        yield answerer(settings, pool, opened_embedder, opened_engine, **limits)
 
 
-def answerer(pool: Pool, embedder: Embedder, engine: Engine, **limits: Any) -> AnswerQuestion:
-    """Return what answers a question; `limits` are those of `knowledge.answer.answer`."""
+def answerer(
+    settings: Settings, pool: Pool, embedder: Embedder, engine: Engine, **limits: Any
+) -> AnswerQuestion:
+    """Return what answers a question, with the adapter that is chosen by then.
+
+    `limits` are those of `knowledge.answer.answer`.
+    """
+    from knowledge.adapters import Following
     from knowledge.answer import answer
 
-    return partial(answer, pool, embedder, engine, **limits)
+    follow = Following(pool, engine, settings.almanac_home / "adapters")
+
+    async def answer_as_chosen(question: str, **asked: Any) -> Answer:
+        await follow()
+        return await answer(pool, embedder, engine, question, **limits, **asked)
+
+    return answer_as_chosen
 
 
 @asynccontextmanager

@@ -12,10 +12,11 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.cli import ask, demo, doctor, extract, index, processes, schemas, search, sources, status
+from bot.cli import adapters, ask, demo, doctor, extract, index, processes, schemas, search, sources, status
 
 TAGLINE = "Answers from your own documents, with verbatim quotes, in Slack and in the terminal."
 SCHEMAS_HELP = "Add, list, show and remove what records are made by."
+ADAPTERS_HELP = "List the model's adapters, and choose which one answers."
 SOURCES_HELP = "Add, change, list and remove what is indexed."
 
 
@@ -36,6 +37,7 @@ def build_cli() -> typer.Typer:
     cli.add_typer(_schemas(), name="schemas")
     _add(cli, "search", search.search, search.EXAMPLES)
     cli.add_typer(_sources(), name="sources")
+    cli.add_typer(_adapters(), name="adapters")
     _add(cli, "reindex", index.reindex, index.EXAMPLES)
     _add(cli, "status", status.status, status.EXAMPLES)
     _add(cli, "migrate", processes.migrate, processes.MIGRATE_EXAMPLES)
@@ -43,6 +45,14 @@ def build_cli() -> typer.Typer:
     _add(cli, "worker", processes.worker, processes.WORKER_EXAMPLES)
     _add(cli, "doctor", doctor.doctor, doctor.EXAMPLES)
     return cli
+
+
+def _adapters() -> typer.Typer:
+    group = _group(ADAPTERS_HELP)
+    _add(group, "list", adapters.list_, adapters.LIST_EXAMPLES)
+    _add(group, "use", adapters.use, adapters.USE_EXAMPLES)
+    _add(group, "rollback", adapters.rollback, adapters.ROLLBACK_EXAMPLES)
+    return group
 
 
 def _sources() -> typer.Typer:

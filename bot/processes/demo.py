@@ -99,7 +99,7 @@ async def running(
         local = connected_settings(settings, workspace)
         app = await opened(wiring.slack_app(local, pool))
         await opened(shown(CONNECTING, connected(app, workspace.app_token)))
-        answer = wiring.answerer(pool, embedder, engine)
+        answer = wiring.answerer(settings, pool, embedder, engine)
         extract = wiring.extractor(pool, embedder, engine)
         work = partial(answer_questions, local, pool, answer, extract=extract, embedder=embedder)
         yield Demo(workspace, work)

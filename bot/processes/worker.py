@@ -45,7 +45,7 @@ async def run_worker(settings: Settings, *, concurrency: int = CONCURRENCY) -> N
         wiring.embedder(settings) as embedder,
         wiring.engine(settings) as engine,
     ):
-        answer = wiring.answerer(pool, embedder, engine)
+        answer = wiring.answerer(settings, pool, embedder, engine)
         extract = wiring.extractor(pool, embedder, engine)
         await answer_questions(
             settings, pool, answer, extract=extract, embedder=embedder, concurrency=concurrency
