@@ -6,6 +6,7 @@ import hashlib
 import time
 import uuid
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from grammars.engine.errors import EngineError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from grammars.extraction.record import Evidence
     from knowledge.database import Pool
     from knowledge.embed import Embedder
-    from knowledge.schemas import Schema
+    from knowledge.schemas import GivenSchema, Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +58,14 @@ class Extraction:
 class ExtractRecord(Protocol):
     """`extract_record` with its parts given: a schema and a text to an extraction."""
 
-    async def __call__(
-        self, schema: Schema | dict[str, Any], text: str, *, reference: date
-    ) -> Extraction: ...
+    async def __call__(self, schema: Schema | GivenSchema, text: str, *, reference: date) -> Extraction: ...
 
 
 async def extract_record(
     pool: Pool,
     embedder: Embedder,
     engine: Engine,
-    schema: Schema | dict[str, Any],
+    schema: Schema | GivenSchema,
     text: str,
     *,
     reference: date,
@@ -77,7 +76,7 @@ async def extract_record(
         pool: of the database, where the record is kept.
         embedder: what compares a leaf with the text.
         engine: the model.
-        schema: one of the registry's, or a JSON Schema.
+        schema: one of the registry's, or what `given_schema` returned.
         text: what is read; it is not stored.
         reference: the day of the message, that `yesterday` is counted from.
 
@@ -85,23 +84,17 @@ async def extract_record(
         ExtractionError: no record could be made; kept with its reason.
         EngineError: the model could not answer; likewise.
     """
-    given = isinstance(schema, dict)
-    definition = schema if given else schema.definition
     trace_id, began = str(uuid.uuid4()), time.perf_counter()
-    kept = {
-        "id": trace_id,
-        "schema_id": None if given else schema.id,
-        "text_hash": hashlib.sha256(text.encode(errors="surrogatepass")).digest(),
-        "model": engine.name,
-    }
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).digest()
+    save = partial(save_record, pool, id=trace_id, schema_id=schema.id, text_hash=digest, model=engine.name)
     try:
-        made = await extract(engine, embedder.embed, definition, text, reference=reference)
+        made = await extract(engine, embedder.embed, schema.definition, text, reference=reference)
     except (ExtractionError, EngineError) as error:
-        await save_record(pool, **kept, error=str(error))
+        await save(error=str(error))
         raise
     extraction = Extraction(
-        schema=str(definition.get("title") or "") if given else schema.name,
-        version=None if given else schema.version,
+        schema=schema.name,
+        version=schema.version,
         record=made.record,
         evidence=made.evidence,
         missing=made.missing,
@@ -112,5 +105,5 @@ async def extract_record(
         timings_ms={"total": (time.perf_counter() - began) * 1000},
         note=made.note,
     )
-    await save_record(pool, **kept, extraction=extraction.as_json())
+    await save(extraction=extraction.as_json())
     return extraction

@@ -27,7 +27,8 @@ async def save_record(
     async with pool.connection() as connection:
         await connection.execute(
             """
-            insert into records (id, schema_id, text_hash, model, record, evidence, missing, timings_ms, error)
+            insert into records
+                (id, schema_id, text_hash, model, record, evidence, missing, timings_ms, error)
             values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
             """,
             (

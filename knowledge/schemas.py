@@ -45,6 +45,30 @@ class Schema:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class GivenSchema:
+    """A schema that came along with its text, checked, and is not kept."""
+
+    definition: dict[str, Any]
+    id: None = None
+    version: None = None
+
+    @property
+    def name(self) -> str:
+        """Its title."""
+        return str(self.definition.get("title") or "")
+
+
+async def given_schema(definition: Any) -> GivenSchema:
+    """Check a schema that is used once.
+
+    Raises:
+        SchemaRefused: it cannot be used.
+    """
+    await check(definition)
+    return GivenSchema(definition)
+
+
 async def add_schema(pool: Pool, name: str, definition: Any) -> Schema:
     """Check and keep a schema; a definition that is there already makes no new version.
 
@@ -120,7 +144,7 @@ async def find_schema(pool: Pool, name: str, version: int | None = None) -> Sche
         f"select {_COLUMNS} from schemas where name = %(name)s and {condition} order by version desc limit 1"  # noqa: S608 - our own columns
     )
     async with pool.connection() as connection, connection.cursor(row_factory=class_row(Schema)) as cursor:
-        await cursor.execute(query, {"name": name, "version": version})  # type: ignore[arg-type]  # put together from our own words
+        await cursor.execute(query, {"name": name, "version": version})
         found = await cursor.fetchone()
     if found is None:
         known = ", ".join(schema.name for schema in await list_schemas(pool)) or "none"

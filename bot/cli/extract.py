@@ -17,7 +17,7 @@ from bot.config import read_settings
 
 if TYPE_CHECKING:
     from knowledge.database import Pool
-    from knowledge.schemas import Schema
+    from knowledge.schemas import GivenSchema, Schema
 
 EXAMPLES = (
     "almanac extract incident report.txt",
@@ -75,17 +75,19 @@ async def _one(name: str, file: str, reference: date, *, as_json: bool) -> None:
     return show_record(found)
 
 
-async def _schema(pool: "Pool", name: str) -> "Schema | dict[str, Any]":
+async def _schema(pool: "Pool", name: str) -> "Schema | GivenSchema":
     """Return a schema of the registry by its name, or one of a file, checked."""
-    from grammars.extraction.check import check, parse_schema
-    from knowledge.schemas import find_schema, load_schemas
+    from grammars.extraction.check import parse_schema
+    from knowledge.schemas import find_schema, given_schema, load_schemas
 
-    if Path(name).suffix == ".json":
-        definition: dict[str, Any] = parse_schema(Path(name).read_text(encoding="utf-8"))
-        await check(definition)
-        return definition
+    if name.endswith(".json"):
+        return await given_schema(parse_schema(_read(name)))
     await load_schemas(pool)
     return await find_schema(pool, name)
+
+
+def _read(name: str) -> str:
+    return Path(name).read_text(encoding="utf-8")
 
 
 async def _text(file: str) -> str:
@@ -98,10 +100,11 @@ async def _text(file: str) -> str:
     from knowledge.parse import decode, parse
 
     try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         if file == "-":
-            return decode(sys.stdin.buffer.read())
+            return decode(data)
         async with Converter.opened() as converter:
-            return (await parse(Path(file).read_bytes(), file, converter)).text
+            return (await parse(data, file, converter)).text
     except ParseError as error:
         raise CommandError(f"{file} cannot be read: {error}") from None
 
@@ -132,14 +135,13 @@ class _Schemas:
 
     def __init__(self, pool: "Pool") -> None:
         self._pool = pool
-        self._known: dict[str, Schema | dict[str, Any]] = {}
+        self._known: dict[str, Schema | GivenSchema] = {}
 
-    async def of(self, row: dict[str, Any]) -> "Schema | dict[str, Any]":
+    async def of(self, row: dict[str, Any]) -> "Schema | GivenSchema":
         """Return a row's schema, which is a name or a definition."""
         from json import dumps
 
-        from grammars.extraction.check import check
-        from knowledge.schemas import find_schema
+        from knowledge.schemas import find_schema, given_schema
 
         given = row.get("schema")
         if not isinstance(given, dict):
@@ -149,8 +151,7 @@ class _Schemas:
             if isinstance(given, str):
                 self._known[key] = await find_schema(self._pool, given)
             else:
-                await check(given)
-                self._known[key] = given
+                self._known[key] = await given_schema(given)
         return self._known[key]
 
 

@@ -21,7 +21,7 @@ REMOVE_EXAMPLES = ("almanac schemas remove near-miss",)
 
 
 def add(
-    file: Annotated[Path, typer.Argument(help="A JSON Schema, draft 2020-12.")],
+    file: Annotated[Path, typer.Argument(help="A JSON Schema, draft 2020-12.", exists=True, dir_okay=False)],
     *,
     name: Annotated[str | None, typer.Option(help="What to call it; else the file's name.")] = None,
 ) -> None:
@@ -29,14 +29,14 @@ def add(
 
     What the grammar cannot enforce is validated afterwards, and named here.
     """
-    run(_add(file, name or file.stem.lower()))
+    run(_add(file.read_text(encoding="utf-8"), name or file.stem.lower()))
 
 
-async def _add(file: Path, name: str) -> None:
+async def _add(text: str, name: str) -> None:
     from grammars.extraction.check import parse_schema
     from knowledge.schemas import add_schema, load_schemas
 
-    definition = parse_schema(file.read_text(encoding="utf-8"))
+    definition = parse_schema(text)
     async with opened_database(read_settings()) as pool:
         await load_schemas(pool)
         added = await add_schema(pool, name, definition)

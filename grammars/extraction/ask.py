@@ -107,7 +107,7 @@ def _locate(answer: str, text: str, sentence: Span, spans: Sequence[Span] | None
 
 
 def _parse(written: str) -> tuple[str | None, str | None] | None:
-    """Return the quote and the answer; two Nones where the text does not say; None where it makes no sense."""
+    """Return the quote and the answer, Nones where the text does not say; None where it makes no sense."""
     try:
         output: Any = json.loads(written)
         if not output["answerable"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from grammars.extraction.dates import find_dates
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     from grammars.extraction.layout import Layout, Span
 
 LONGEST_PHRASE = 8  # words
+MOST = 1_000  # candidates of one leaf; no text that anyone wrote has more in what is read of it
 _TRIM = " \t\r\n.,;:!?\"'()[]*_\u201c\u201d\u2018\u2019-"
 _CLOCK = re.compile(
     r"(?:\s*(?:,|at|T|from|um)?\s*)(\d{1,2})(?:[:.](\d\d))?(?::(\d\d))?\s*([ap])?\.?(?:m\b)?", re.IGNORECASE
 )
-_JOINING = frozenset("of the for in and & de la von van at to on 's".split())
+_JOINING = frozenset(("of", "the", "for", "in", "and", "de", "la", "von", "van", "at", "to", "on"))
 _NUMERIC = ("integer", "number")
 _HALF_DAY = 12
 STRICT = frozenset({"email", "idn-email", "uri", "iri", "uuid", "ipv4", "ipv6", "hostname", "time"})
@@ -50,7 +52,7 @@ class Candidate:
 
 def candidates(leaf: Field, layout: Layout, reference: date) -> list[Candidate]:
     """Return what may be the value of a leaf that is neither an object nor an array."""
-    return list(dict.fromkeys(_of_kind(leaf, layout, reference)))
+    return list(islice(dict.fromkeys(_of_kind(leaf, layout, reference)), MOST))
 
 
 def group(leaf: Field) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import bisect
 import calendar
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from itertools import islice
 
 _MONTHS = {name.lower(): n for n in range(1, 13) for name in (calendar.month_name[n], calendar.month_abbr[n])}
 _MONTHS["sept"] = 9
@@ -45,6 +43,7 @@ _PATTERNS = [re.compile(rf"(?<![\w./-]){pattern}", re.IGNORECASE) for pattern in
 _MONTHS_A_YEAR = 12
 _TODAY = re.compile(r"\btoday\b|^\W*(?:sent|date|written)\b", re.IGNORECASE | re.MULTILINE)
 _CENTURY = 100
+MOST = 500  # dates of one pattern in one text
 _NEARBY = 24  # characters
 
 
@@ -62,8 +61,8 @@ def find_dates(text: str, reference: date) -> list[DateSpan]:
     """Return the dates of a text in order; what overlaps an earlier pattern's is left out.
 
     A date without its year, a day's name and words such as `yesterday` count from the day that the text calls
-    today or was sent on, else from its first full date, else from `reference`. Where the order of day and month is open, the day
-    comes first, unless another date of the text shows that it does not.
+    today or was sent on, else from its first full date, else from `reference`. Where the order of day and
+    month is open, the day comes first, unless another date of the text shows that it does not.
     """
     matches = _matches(text)
     month_first = any(_shows_month_first(match) for match in matches)
@@ -84,12 +83,16 @@ def _today(text: str, full: list[DateSpan]) -> date | None:
 
 
 def _matches(text: str) -> list[re.Match[str]]:
+    """Return what looks like a date, in order; a longer pattern's match wins over those that it overlaps."""
     found: list[re.Match[str]] = []
     for pattern in _PATTERNS:
-        for match in pattern.finditer(text):
-            if all(match.end() <= other.start() or other.end() <= match.start() for other in found):
-                found.append(match)
-    return sorted(found, key=lambda match: match.start())
+        for match in islice(pattern.finditer(text), MOST):
+            place = bisect.bisect_left(found, match.start(), key=lambda other: other.start())
+            after = place < len(found) and found[place].start() < match.end()
+            before = place > 0 and found[place - 1].end() > match.start()
+            if not after and not before:
+                found.insert(place, match)
+    return found
 
 
 def _shows_month_first(match: re.Match[str]) -> bool:

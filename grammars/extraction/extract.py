@@ -8,6 +8,7 @@ from grammars.extraction.complete import complete
 from grammars.extraction.read import Embed, read_record
 from grammars.extraction.record import ExtractionError, Record
 from grammars.extraction.validate import Validator
+from grammars.extraction.write import write_record
 
 if TYPE_CHECKING:
     from datetime import date
@@ -19,7 +20,9 @@ EMPTY = "There is no text to extract from. Paste a message, or name a file that 
 TOO_LONG = "The text has {:,} characters, and at most {:,} can be read at once. Give the part that matters."
 
 
-async def extract(engine: Engine, embed: Embed, definition: Any, text: str, *, reference: date) -> Record:
+async def extract(
+    engine: Engine, embed: Embed, definition: Any, text: str, *, reference: date, max_tokens: int = 1024
+) -> Record:
     """Return what a text states, as a schema asks for it.
 
     Args:
@@ -28,6 +31,7 @@ async def extract(engine: Engine, embed: Embed, definition: Any, text: str, *, r
         definition: a JSON Schema that was checked.
         text: any; what is no text in it counts as nothing.
         reference: the day that `yesterday` and dates without a year are counted from.
+        max_tokens: the budget of an engine that writes the record at once.
 
     Raises:
         ExtractionError: there is no text, or too much of it, or no valid record could be made.
@@ -37,5 +41,8 @@ async def extract(engine: Engine, embed: Embed, definition: Any, text: str, *, r
         raise ExtractionError(EMPTY)
     if len(text) > LONGEST:
         raise ExtractionError(TOO_LONG.format(len(text), LONGEST))
-    record = await read_record(engine, embed, definition, text, reference=reference)
-    return complete(record, definition, Validator(definition))
+    validator = Validator(definition)
+    if engine.extractive:
+        record = await read_record(engine, embed, definition, text, reference=reference)
+        return complete(record, definition, validator)
+    return await write_record(engine, definition, text, validator, reference=reference, max_tokens=max_tokens)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from grammars.extraction.candidates import Candidate, group
-from grammars.extraction.layout import Layout, Span, stems
+from grammars.extraction.layout import Layout, stems
 from grammars.extraction.question import leaf_question, words
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 NEAR = 3  # words on either side
 WINDOW = 7
 _NEGATION = re.compile(
-    r"\b(?:not|no|none|never|nobody|nothing|neither|nor|without|cannot|unable|fail(?:s|ed)?|refus\w+|reject\w+|den(?:y|ied)"
-    r"|pending|open|un\w+ed|yet to|rather not|nope|nah|false|hasn|isn)\b|n['’]t\b",
+    r"\b(?:not|no|none|never|nobody|nothing|neither|nor|without|cannot|unable|fail(?:s|ed)?|refus\w+|reject\w+"
+    r"|den(?:y|ied)|pending|open|un\w+ed|yet to|rather not|nope|nah|false|hasn|isn)\b|n['\u2019]t\b",
     re.IGNORECASE,
 )
 _YES = re.compile(r"^\W*(?:yes|yep|yeah|true|sure|of course|ok|fine|x|done)\b", re.IGNORECASE)
@@ -40,7 +40,11 @@ _MONEY = re.compile(
     r"\b(?:amount|price|cost|total|fee|value|budget|salary|pay|refund|tax|net|gross|charge|currency)s?\b",
     re.IGNORECASE,
 )
-_MONIES = frozenset("EUR USD GBP CHF JPY INR CNY SEK NOK DKK PLN CZK CAD AUD franc dollar euro pound".split())
+_MONIES = frozenset(
+    """
+    EUR USD GBP CHF JPY INR CNY SEK NOK DKK PLN CZK CAD AUD franc dollar euro pound
+    """.split()  # noqa: SIM905 - a list of words reads best as words
+)
 _BLANK = re.compile(r"^\W*$|^\W*(?:n/?a|none|open|unknown|tbd|tba|\?)\W*$", re.IGNORECASE)
 _PREPOSITION = re.compile(
     r"\b(at|in|from|to|by|for|with|of|on|is|was|are|called|named|about)\s+(?:the\s+|an?\s+)?$", re.IGNORECASE
@@ -104,12 +108,11 @@ def features(
 ) -> NDArray[np.float32]:
     """Return the features (C, F) of a leaf's candidates; all of a leaf have the same F, by its group."""
     question = vectors[asked.question]
-    clause_means = float(
-        np.mean([vectors[layout.text[slice(*c)]] @ question for c in layout.clauses] or [0.0])
-    )
+    likenesses = [float(vectors[layout.text[slice(*clause)]] @ question) for clause in layout.clauses]
+    mean = sum(likenesses) / max(len(likenesses), 1)
     rows = []
     for candidate in found:
-        row = _relevance(asked, layout, candidate, vectors, clause_means)
+        row = _relevance(asked, layout, candidate, vectors, mean)
         row += _OWN[group(asked.leaf)](asked, layout, candidate, vectors)
         row += _replied(candidate, reply)
         rows.append(row)

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 OPTIONS = {"whitespace_flexible": False, "coerce_one_of": True}
 BY_NAME = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 IN_LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
-DIRECT = ("items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames")
+DIRECT: tuple[str, ...] = (
+    "items",
+    "additionalProperties",
+    "not",
+    "if",
+    "then",
+    "else",
+    "contains",
+    "propertyNames",
+)
 DIRECT += ("unevaluatedProperties", "unevaluatedItems", "contentSchema")
 # Keywords that llguidance does not know; `lenient`, it passes over them.
 _UNKNOWN = frozenset(
@@ -39,12 +48,8 @@ class Unenforced:
 
 def compiles(schema: Any, *, lenient: bool = False) -> str | None:
     """Return why llguidance refuses a schema; None where it takes it."""
-    try:
-        grammar = LLMatcher.grammar_from_json_schema(
-            json.dumps(schema), overrides={**OPTIONS, "lenient": lenient}
-        )
-    except ValueError as error:
-        return str(error).partition("\n")[0]
+    guided = {**schema, "x-guidance": OPTIONS | {"lenient": lenient}} if isinstance(schema, dict) else schema
+    grammar = LLMatcher.grammar_from_json_schema(json.dumps(guided))
     refused, told = LLMatcher.validate_grammar_with_warnings(grammar, _bytes())
     return "; ".join(told) if refused else None
 
@@ -86,9 +91,7 @@ def _enforceable(schema: Any, path: tuple[str | int, ...], left: list[Unenforced
         return schema
     kept: dict[str, Any] = {}
     for key, value in schema.items():
-        if key in _UNKNOWN or (key in ("format", "pattern") and not _known(key, value)):
-            left.append(Unenforced(pointer((*path, key)), key))
-        elif key == "patternProperties" and not all(_known("pattern", name) for name in value):
+        if key in _UNKNOWN or not _compilable(key, value):
             left.append(Unenforced(pointer((*path, key)), key))
         elif key in BY_NAME and isinstance(value, dict):
             kept[key] = {name: _enforceable(part, (*path, key, name), left) for name, part in value.items()}
@@ -97,6 +100,13 @@ def _enforceable(schema: Any, path: tuple[str | int, ...], left: list[Unenforced
         else:
             kept[key] = _enforceable(value, (*path, key), left) if key in DIRECT else value
     return kept
+
+
+def _compilable(key: str, value: Any) -> bool:
+    """Whether llguidance takes the keyword's patterns and format."""
+    if key in ("format", "pattern"):
+        return _known(key, value)
+    return key != "patternProperties" or all(_known("pattern", name) for name in value)
 
 
 def _known(keyword: str, value: Any) -> bool:

@@ -22,7 +22,7 @@ STOP_WORDS = frozenset(
     were what when where which while who whom why will with would you your null stated given whether written
     """.split()  # noqa: SIM905 - a list of words reads best as words
 )
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)?")
+_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W\d_]+)?")
 _LABEL = re.compile(
     r"^[\s>*•-]*(?:\[[^\]\n]{1,20}\]\s*)?\**(?P<label>[^\W\d_][^:\n]{0,40}?)\**\s*[:=]\**(?=\s|$)[ \t]*"
 )
@@ -38,6 +38,7 @@ def stem(word: str) -> str:
         return str(_stemmer.stemWord(word.lower()))
 
 
+@lru_cache(maxsize=50_000)
 def stems(text: str) -> frozenset[str]:
     """Return the stems of a text's telling words; of `costCentre`, of both its parts."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", text)

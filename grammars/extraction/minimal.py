@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from grammars.extraction.resolve import Node, root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _DEEPEST = 12
 _FORMATS = {
@@ -78,8 +78,9 @@ def _array(node: Node, depth: int) -> list[Any]:
 
 
 def _string(node: Node, _: int) -> str:
-    text = _FORMATS.get(node.schema.get("format", ""), "")
-    return text + "-" * (min(node.schema.get("minLength", 0), 10_000) - len(text))
+    text: str = _FORMATS.get(node.schema.get("format", ""), "")
+    least: int = min(node.schema.get("minLength", 0), 10_000)
+    return text + "-" * (least - len(text))
 
 
 def _number(node: Node, _: int) -> int | float:
@@ -107,7 +108,7 @@ def _holds(value: float, schema: dict[str, Any]) -> bool:
     )
 
 
-_OF_KIND = {
+_OF_KIND: dict[str, Callable[[Node, int], Any]] = {
     "object": _object,
     "array": _array,
     "string": _string,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from grammars.extraction.candidates import Candidate
 
 WEIGHTS = Path(__file__).parent / "ranker.json"
+REPLY = 4  # features of the engine's reply
 ABSENT_AT = 0.35  # the probability of absence from which a leaf counts as not stated
 
 
@@ -60,6 +61,11 @@ def choose(kind: str, found: Sequence[Candidate], features: NDArray[np.float32])
     place = max(places, key=lambda place: probabilities[place])
     margin = values[best] - (values[others[0]] if others else 0.0)
     return Choice(found[place], values[best], margin, float(probabilities[-1]))
+
+
+def heeds_reply(kind: str) -> bool:
+    """Whether the engine's own answer counts for a group: the last features are those of its reply."""
+    return bool(np.any(_weights()[kind][-1 - REPLY : -1]))
 
 
 def _softmax(kind: str, features: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -5,21 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from grammars.extraction.candidates import Candidate, candidates, group
-from grammars.extraction.features import Asked, features, texts
-from grammars.extraction.fields import Field, read_fields
+from grammars.extraction.features import Asked
+from grammars.extraction.fields import MOST, Field, read_fields
+from grammars.extraction.focus import Excerpt, focus
 from grammars.extraction.layout import Layout
-from grammars.extraction.rank import Choice, choose
+from grammars.extraction.lists import item_leaf, object_items, simple_items
 from grammars.extraction.record import Evidence, Record, pointer
+from grammars.extraction.scored import Scored, score
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     import numpy as np
     from numpy.typing import NDArray
 
     from grammars.engine.protocol import Engine
+    from grammars.extraction.candidates import Candidate
+    from grammars.extraction.layout import Span
+    from grammars.extraction.rank import Choice
+
+Path = tuple[str | int, ...]
+
+ABSENT: Any = object()  # a member that is left out
+FOCUSED = "The text is long: only the parts that come nearest to the fields were read."
 
 
 class Embed(Protocol):
@@ -28,87 +37,94 @@ class Embed(Protocol):
     async def __call__(self, texts: Sequence[str], /) -> NDArray[np.float32]: ...
 
 
+async def read_record(engine: Engine, embed: Embed, definition: Any, text: str, *, reference: date) -> Record:
+    """Ask a text for every leaf of a schema, all at once, and put together what it states.
+
+    Raises:
+        EngineError: the model could not answer.
+    """
+    title = str(definition.get("title", "")) if isinstance(definition, dict) else ""
+    root = read_fields(definition)
+    leaves = list(_asked_of(root))[:MOST]
+    excerpt = await focus(embed, [Asked.of(title, leaf).question for leaf in leaves], text)
+    layout = Layout.of(excerpt.text)
+    scored = await score(engine, embed, title, leaves, layout, reference=reference)
+    draft = Draft(scored, layout, excerpt)
+    value = draft.put(root, (), {})
+    note = None if excerpt.whole else FOCUSED
+    return Record(None if value is ABSENT else value, draft.evidence, margins=draft.margins, note=note)
+
+
+def _asked_of(part: Field) -> list[Field]:
+    """Return the leaves below a field that a text is asked for, those of arrays' items included."""
+    if part.kind == "object":
+        return [leaf for member in part.members.values() for leaf in _asked_of(member)]
+    if part.kind == "array":
+        assert part.items is not None
+        if part.items.kind == "object":
+            return [leaf for leaf in _asked_of(part.items) if leaf.kind != "array"]
+        return [item_leaf(part)] if part.items.kind not in ("array", "other") else []
+    return [part] if part.kind != "other" else []
+
+
 @dataclass
 class Draft:
     """A record in the making."""
 
+    scored: Mapping[tuple[str, ...], Scored]
+    layout: Layout
+    excerpt: Excerpt
     evidence: dict[str, Evidence] = field(default_factory=dict)
     margins: dict[str, float] = field(default_factory=dict)
-    unstated: list[str] = field(default_factory=list)
+    taken: list[Span] = field(default_factory=list)
+
+    def put(self, part: Field, path: Path, chosen: Mapping[tuple[str, ...], Choice]) -> Any:
+        """Return a field's value; `chosen` holds the leaves of the array's item that it belongs to."""
+        if part.kind == "object":
+            return self._object(part, path, chosen)
+        if part.kind == "array":
+            return self._array(part, path, nested=bool(chosen))
+        choice = chosen.get(part.path) or (
+            self.scored[part.path].best() if part.path in self.scored else None
+        )
+        demanded = part.required and not part.nullable
+        if choice is None or choice.candidate is None or not (choice.stated or demanded):
+            return None if part.nullable else ABSENT
+        self.margins[pointer(path)] = round(choice.margin, 4)
+        return self._cite(choice.candidate, path)
+
+    def _object(self, part: Field, path: Path, chosen: Mapping[tuple[str, ...], Choice]) -> Any:
+        """Return the members in their order; arrays are put last, of what no other leaf has."""
+        ordered = sorted(part.members.items(), key=lambda item: item[1].kind == "array")
+        values = {name: self.put(member, (*path, name), chosen) for name, member in ordered}
+        held = {name: values[name] for name in part.members if values[name] is not ABSENT}
+        if not any(_states(value) for value in held.values()) and path:
+            if part.nullable:
+                return None
+            if not part.required:
+                return ABSENT
+        return held
+
+    def _array(self, part: Field, path: Path, *, nested: bool) -> Any:
+        assert part.items is not None
+        if nested or not _asked_of(part):
+            return ABSENT if not part.required else None if part.nullable else []
+        if part.items.kind == "object":
+            members = [self.scored[leaf.path] for leaf in _asked_of(part) if leaf.path in self.scored]
+            found = object_items(members, self.layout, self.taken)
+            return [self.put(part.items, (*path, place), chosen) for place, chosen in enumerate(found)]
+        if part.path not in self.scored:
+            return []
+        items = simple_items(self.scored[part.path], self.layout, self.taken)
+        return [self._cite(item, (*path, place)) for place, item in enumerate(items)]
+
+    def _cite(self, candidate: Candidate, path: Path) -> Any:
+        self.taken.append(candidate.span)
+        start = self.excerpt.original(candidate.start)
+        quote = self.layout.text[slice(*candidate.span)]
+        self.evidence[pointer(path)] = Evidence(quote, start, start + len(quote))
+        return candidate.value
 
 
-async def read_record(engine: Engine, embed: Embed, definition: Any, text: str, *, reference: date) -> Record:
-    """Ask a text for every leaf of a schema, all at once, and put together what it states."""
-    reader = Reading(engine, embed, Layout.of(text), str(_title(definition)), reference)
-    root = read_fields(definition)
-    chosen = await reader.choose([leaf for leaf in root.leaves() if leaf.kind not in ("array", "other")])
-    draft = Draft()
-    value = _put(root, (), chosen, draft, text)
-    return Record(value, draft.evidence, tuple(draft.unstated), margins=draft.margins)
-
-
-def _title(definition: Any) -> Any:
-    return definition.get("title", "") if isinstance(definition, dict) else ""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One text that is read by one schema."""
-
-    engine: Engine
-    embed: Embed
-    layout: Layout
-    title: str
-    reference: date
-
-    async def choose(self, leaves: Sequence[Field]) -> dict[tuple[str, ...], Choice]:
-        """Return each leaf's likeliest value, by its path."""
-        asked = [Asked.of(self.title, leaf) for leaf in leaves]
-        found = [candidates(leaf, self.layout, self.reference) for leaf in leaves]
-        needed: dict[str, None] = {}
-        for one, its in zip(asked, found, strict=True):
-            needed |= dict.fromkeys(texts(one, self.layout, its))
-        rows = await self.embed(list(needed))
-        vectors = dict(zip(needed, rows, strict=True))
-        return {
-            one.leaf.path: choose(group(one.leaf), its, features(one, self.layout, its, vectors))
-            for one, its in zip(asked, found, strict=True)
-        }
-
-
-def _put(
-    part: Field, path: tuple[str | int, ...], chosen: dict[tuple[str, ...], Choice], draft: Draft, text: str
-) -> Any:
-    """Return a node's value, `_ABSENT` where it is to be left out."""
-    if part.kind == "object":
-        members = {
-            name: _put(member, (*path, name), chosen, draft, text) for name, member in part.members.items()
-        }
-        return {name: value for name, value in members.items() if value is not ABSENT}
-    if part.kind == "array":
-        return []
-    choice = chosen.get(part.path)
-    if choice is None or choice.candidate is None or not (choice.stated or _demanded(part)):
-        return _unstated(part, path, draft)
-    _cite(choice.candidate, pointer(path), draft, text)
-    draft.margins[pointer(path)] = round(choice.margin, 4)
-    return choice.candidate.value
-
-
-ABSENT: Any = object()
-
-
-def _demanded(part: Field) -> bool:
-    return part.required and not part.nullable
-
-
-def _unstated(part: Field, path: tuple[str | int, ...], draft: Draft) -> Any:
-    if part.nullable:
-        return None
-    if part.required:
-        draft.unstated.append(pointer(path))
-    return ABSENT
-
-
-def _cite(candidate: Candidate, at: str, draft: Draft, text: str) -> None:
-    draft.evidence[at] = Evidence(text[slice(*candidate.span)], *candidate.span)
+def _states(value: Any) -> bool:
+    return value not in (None, [], {})

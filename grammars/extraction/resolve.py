@@ -65,7 +65,7 @@ def _lookup(ref: str, resolver: Resolver[Any], hops: int) -> Node:
 
 
 def _merge(node: Node, other: Node) -> Node:
-    """Return both at once; of keywords that both have, properties are joined and else the first one's stay."""
+    """Return both at once; properties are joined, and else the first one's keywords win."""
     schema = {**other.schema, **node.schema}
     for key in ("properties", "$defs"):
         if key in node.schema and key in other.schema:

@@ -11,26 +11,32 @@ if TYPE_CHECKING:
 Span = tuple[int, int]
 
 _WORD = r"[A-Za-z0-9]"
+# Every repetition is bounded: a text may hold a word of any length.
 _SHAPES = {
-    "email": r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+",
-    "uri": r"\b[a-z][a-z0-9+.-]*://[^\s<>\"']*[\w/]",
+    "email": r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}",
+    "uri": r"\b[a-z][a-z0-9+.-]{1,15}://[^\s<>\"']{0,500}[\w/]",
     "uuid": r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b",
-    "ipv4": r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?:/\d\d?)?(?![\d.]*\d)",
+    "ipv4": r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?:/\d\d?)?(?!\.?\d)",
     "ipv6": r"(?<![:\w])(?:[0-9a-fA-F]{1,4}:){2,7}:?[0-9a-fA-F]{0,4}(?![:\w])",
-    "phone": r"(?<![\w.])\+?\(?\d[\d ()/-]{6,16}\d(?![\w.]\d)",
-    "version": r"(?<![\w.])v?\d+(?:\.\d+){1,3}(?:[-+]?(?:rc|alpha|beta|b|build|dev)[\w.-]*)?(?![\w.]*\w)",
-    "time": r"\b(?:[01]?\d|2[0-3])[:.][0-5]\d(?::[0-5]\d)?(?:\s*[ap]\.?m\b\.?)?(?:\s*(?:UTC|GMT|CEST|CET|BST)\b)?"
-    r"|\b1?\d\s*[ap]\.?m\b\.?|\bnoon\b|\bmidnight\b",
-    "file": r"(?<![\w@/.-])[\w-]+(?:[\w./-]*[\w-])?\.[A-Za-z][A-Za-z0-9]{0,4}(?![\w@]|\.\w)",
-    "host": r"(?<![\w@.-])(?=[\w.-]*[.\d-])[A-Za-z][\w]*(?:[.-][\w]+)+(?![\w@])",
-    "hash": r"\b(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b",
-    "code": rf"(?<![\w@/.])#?(?=[\w/-]*\d)(?:{_WORD}+[-_/])*{_WORD}*[A-Za-z]{_WORD}*(?:[-_/.]{_WORD}+)*(?![\w@])"
-    rf"|#\d+\b|(?<![\w.,/:€£$-])\d{{4,}}(?:[-/]\d+)*(?![\w.,:]*\d)",
+    "phone": r"(?<![\w.])\+?\(?\d[\d ()/-]{6,16}\d(?!\.?\w)",
+    "version": r"(?<![\w.])v?\d{1,6}(?:\.\d{1,6}){1,3}(?:[-+]?(?:rc|alpha|beta|b|dev)[\w.-]{0,20})?(?!\.?\w)",
+    "time": r"\b(?:[01]?\d|2[0-3])[:.][0-5]\d(?::[0-5]\d)?(?:\s?[ap]\.?m\b\.?)?(?:\s?(?:UTC|GMT|CET|BST)\b)?"
+    r"|\b1?\d\s?[ap]\.?m\b\.?|\bnoon\b|\bmidnight\b",
+    "file": r"(?<![\w@/.-])(?:[\w-]{1,60}[/.]){0,6}[\w-]{1,60}\.[A-Za-z][A-Za-z0-9]{0,4}(?![\w@]|\.\w)",
+    "host": r"(?<![\w@.-])[A-Za-z]\w{0,40}(?:[.-]\w{1,40}){1,5}(?![\w@])",
+    "hash": r"\b(?=[a-f]{0,63}\d)[0-9a-f]{7,64}\b",
+    "code": rf"(?<![\w@/.])#?(?=[A-Za-z/_-]{{0,40}}\d)(?:{_WORD}{{1,20}}[-_/]){{0,4}}"
+    rf"{_WORD}{{1,30}}(?:[-_/.]{_WORD}{{1,20}}){{0,4}}(?![\w@])",
 }
+_LONG_NUMBER = 4  # digits of a reference that is a number alone
 _COMPILED = {name: re.compile(pattern) for name, pattern in _SHAPES.items()}
 
 _FORMATS = {"email": "email", "idn-email": "email", "uri": "uri", "iri": "uri", "uuid": "uuid"}
 _FORMATS |= {"ipv4": "ipv4", "ipv6": "ipv6", "hostname": "host", "time": "time"}
+_REFERENCE = (
+    r"ids?\b|identifiers?\b|references?\b|ref\b|codes?\b|tickets?\b|(?:serial|order|invoice|account|part|model"
+    r"|case|purchase order|po|policy|tracking) (?:number|no)\b|numbers?\b|sku\b|keys?\b|plate\b"
+)
 _HINTS = (
     (r"e-?mails?\b", ("email",)),
     (r"ur[il]s?\b|links?\b|web ?(?:site|page|address)", ("uri",)),
@@ -40,18 +46,21 @@ _HINTS = (
     (r"files?(?: ?names?)?\b|attachments?\b|screenshots?\b", ("file",)),
     (r"hosts?(?: ?names?)?\b|servers?\b|domains?\b", ("host",)),
     (r"hash(?:es)?\b|commits?\b|sha\b", ("hash", "code")),
-    (
-        r"ids?\b|identifiers?\b|references?\b|ref\b|codes?\b|tickets?\b|(?:serial|order|invoice|account|part|model"
-        r"|case|purchase order|po|policy|tracking) (?:number|no)\b|numbers?\b|sku\b|keys?\b|plate\b",
-        ("code",),
-    ),
+    (_REFERENCE, ("code",)),
 )
 _HINTED = [(re.compile(rf"\b(?:{pattern})", re.IGNORECASE), shapes) for pattern, shapes in _HINTS]
 
 
 def find(shape: str, text: str) -> Iterator[Span]:
     """Yield the spans of a shape, in order."""
-    return (match.span() for match in _COMPILED[shape].finditer(text))
+    spans = (match.span() for match in _COMPILED[shape].finditer(text))
+    return (span for span in spans if shape != "code" or _is_code(text[slice(*span)]))
+
+
+def _is_code(piece: str) -> bool:
+    """Whether it is more than a small figure."""
+    digits = sum(char.isdigit() for char in piece)
+    return digits >= _LONG_NUMBER or any(char.isalpha() or char in "#-/" for char in piece)
 
 
 def shapes_of(name: str, description: str, format_: str | None = None) -> tuple[str, ...]:

@@ -85,4 +85,6 @@ def _pattern_properties(
                 yield from validator.descend(value, schema, path=name, schema_path=pattern)
 
 
-_Bounded = extend(Draft202012Validator, {"pattern": _pattern, "patternProperties": _pattern_properties})
+_Bounded = extend(  # type: ignore[no-untyped-call]  # its stub lacks types
+    Draft202012Validator, {"pattern": _pattern, "patternProperties": _pattern_properties}
+)

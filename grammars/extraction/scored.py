@@ -1,0 +1,77 @@
+"""The leaves of a schema before a text: each with its candidates and what speaks for them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from grammars.extraction.ask import ask
+from grammars.extraction.candidates import Candidate, candidates, group
+from grammars.extraction.features import Asked, features, texts
+from grammars.extraction.rank import Choice, choose, heeds_reply
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from numpy.typing import NDArray
+
+    from grammars.engine.protocol import Engine
+    from grammars.extraction.ask import Reply
+    from grammars.extraction.fields import Field
+    from grammars.extraction.layout import Layout, Span
+    from grammars.extraction.read import Embed
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One leaf, its candidates, and their features (C, F)."""
+
+    leaf: Field
+    found: Sequence[Candidate]
+    features: NDArray[np.float32]
+
+    def best(self, within: Span | None = None) -> Choice:
+        """Return the likeliest value, of the whole text or of a part of it."""
+        places = [
+            place
+            for place, one in enumerate(self.found)
+            if within is None or (within[0] <= one.start and one.end <= within[1])
+        ]
+        return choose(group(self.leaf), [self.found[place] for place in places], self.features[places])
+
+
+async def score(
+    engine: Engine, embed: Embed, title: str, leaves: Sequence[Field], layout: Layout, *, reference: date
+) -> dict[tuple[str, ...], Scored]:
+    """Return each leaf with its candidates, by its path; everything is embedded at once, and asked at once.
+
+    Raises:
+        EngineError: the model could not answer.
+    """
+    asked = [Asked.of(title, leaf) for leaf in leaves]
+    found = [candidates(leaf, layout, reference) for leaf in leaves]
+    needed: dict[str, None] = {}
+    for one, its in zip(asked, found, strict=True):
+        needed |= dict.fromkeys(texts(one, layout, its))
+    rows = await embed(list(needed)) if needed else np.empty((0, 0), np.float32)
+    vectors = dict(zip(needed, rows, strict=True))
+    replies = await asyncio.gather(
+        *(_reply(engine, one, its, layout.text) for one, its in zip(asked, found, strict=True))
+    )
+    return {
+        one.leaf.path: Scored(one.leaf, its, features(one, layout, its, vectors, reply))
+        for one, its, reply in zip(asked, found, replies, strict=True)
+    }
+
+
+async def _reply(engine: Engine, asked: Asked, found: Sequence[Candidate], text: str) -> Reply | None:
+    """Ask the engine where its answer counts: under a grammar of the candidates, where they are few."""
+    kind = group(asked.leaf)
+    if not heeds_reply(kind) or not found:
+        return None
+    spans = [one.span for one in found] if kind in ("date", "number") else None
+    return await ask(engine, asked.question, text, spans)
