@@ -200,12 +200,17 @@ def slack_client(settings: Settings) -> AsyncWebClient:
 @asynccontextmanager
 async def slack_app(settings: Settings, pool: Pool) -> AsyncIterator[AsyncApp]:
     """Yield the app whose listeners record what there is to do."""
+    from bot.records import record_services
     from handlers.app import build_app
     from knowledge.jobs import open_jobs
+    from knowledge.schemas import load_schemas
 
     async with open_jobs(pool) as jobs:
         secret = plain(settings.slack_signing_secret)
-        yield build_app(services(pool, jobs, not_answering), slack_client(settings), signing_secret=secret)
+        listening = services(pool, jobs, not_answering)
+        await load_schemas(pool)
+        records = record_services(settings, pool, jobs)
+        yield build_app(listening, slack_client(settings), records=records, signing_secret=secret)
 
 
 @asynccontextmanager
