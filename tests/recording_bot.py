@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ from knowledge.jobs import open_jobs
 from knowledge.schemas import add_schema, find_schema, list_schemas
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
     from datetime import date
 
     from bot.demo import LocalWorkspace
@@ -83,7 +84,9 @@ class Reading:
             raise ExtractionError("There is no text to extract from <!channel>.")
         record, evidence, missing = read_by_pattern(schema, text)
         row = {"schema": schema.name, "version": schema.version, "record": record, "evidence": evidence}
-        return Made(row | {"missing": missing, "truncated": False, "model": "patterns", "trace_id": "t"})
+        return Made(
+            row | {"missing": missing, "truncated": False, "model": "patterns", "trace_id": str(os.getpid())}
+        )
 
 
 def read_by_pattern(schema: Schema, text: str) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
@@ -128,7 +131,6 @@ class RecordingBot:
     delivered: Delivered
     services: ExtractServices
     pool: Pool
-    restart: Callable[[], Awaitable[None]]
 
     def modal(self, user: str) -> dict[str, Any]:
         """Return the modal in front of a person."""
@@ -182,7 +184,7 @@ class RecordingBot:
 
 @contextlib.asynccontextmanager
 async def recording_bot(
-    workspace: LocalWorkspace, conninfo: str, **changes: Any
+    workspace: LocalWorkspace, conninfo: str, *, work: bool = True, **changes: Any
 ) -> AsyncIterator[RecordingBot]:
     """Connect the bot to a workspace, with a worker beside it; `changes` are fields of its services."""
     from handlers.extract_batch_run import BatchRun
@@ -212,18 +214,11 @@ async def recording_bot(
         stack.push_async_callback(handler.close_async)
         extracting, batches = Extracting(client, services, me), BatchRun(client, services, me)
         duties = {CARRY_DRAFT: extracting.carry, DELIVER_RECORD: extracting.deliver, RUN_BATCH: batches.carry}
-        workers: list[asyncio.Task[None]] = []
-
-        async def restart() -> None:
-            for worker in workers:
-                await _stop(worker)
-            work = work_on_records(jobs, pool, duties, concurrency=3)
-            workers.append(asyncio.create_task(work))
-
-        await restart()
-        stack.push_async_callback(lambda: _stop(workers[-1]))
+        if work:
+            worker = asyncio.create_task(work_on_records(jobs, pool, duties, concurrency=3))
+            stack.push_async_callback(_stop, worker)
         await asyncio.wait_for(workspace.slack.socket.connected.wait(), 5)
-        yield RecordingBot(workspace, reading, delivered, services, pool, restart)
+        yield RecordingBot(workspace, reading, delivered, services, pool)
 
 
 async def add_schema_unchecked(pool: Pool, name: str, definition: Any) -> None:
