@@ -11,7 +11,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from grammars.answer import write_answer
-from grammars.engine import open_engine
+from grammars.engine import open_engine, prefix
 from grammars.engine.adapters import AdapterError
 from grammars.engine.errors import (
     EngineBusy,
@@ -228,6 +228,44 @@ async def test_adapters_are_loaded_chosen_named_and_rolled_back_while_the_model_
         assert engine.roll_back() is None
         assert engine.roll_back() is None
         assert (await engine.generate(asked(None))).text == alone[None]
+
+
+async def test_each_adapter_reads_what_prompts_begin_with_for_itself(
+    adapters: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def render(prompt: AnswerPrompt) -> str:
+        return "Answer from the passages, and from nothing else. " * 3 + tiny.render(prompt)
+
+    async def answers() -> list[str]:
+        loaded = Loaded(tiny.causal(), tiny.tokenizer(), render)
+        async with LocalEngine("tiny", lambda: loaded) as engine:
+            for name in ("one", "two"):
+                await engine.load_adapter(name, adapters / name)
+            asked = [
+                Request(PROMPT, "start: /[a-z ]{40}/", {}, max_tokens=60, adapter=name)
+                for name in (None, "one", "two", "one", None)
+            ]
+            return [(await engine.generate(one)).text for one in asked]
+
+    shared = await answers()
+    monkeypatch.setattr(prefix, "SHORTEST", 10_000)
+    assert shared == await answers()
+    assert len(set(shared)) == 3
+
+
+async def test_what_waits_joins_a_running_batch_until_another_s_turn_comes(
+    worker: Worker[str, str], gate: Gate
+) -> None:
+    gate.joining = True
+    first = await started(worker, gate)
+    keys = [None, None, "b", None]
+    waiting = [asyncio.create_task(worker.submit(f"{n}", key=key)) for n, key in enumerate(keys)]
+    await asyncio.sleep(0)
+    gate.go.set()
+
+    assert await asyncio.gather(first, *waiting) == ["FIRST", "0", "1", "2", "3"]
+    assert gate.batches == [["first"], ["2"], ["3"]]
+    worker.stop()
 
 
 async def test_what_is_not_an_adapter_of_the_model_is_refused(adapters: Path) -> None:

@@ -20,6 +20,7 @@ from grammars.engine.remote import RemoteEngine
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from grammars.answer import Draft
     from grammars.engine.local import LocalEngine
 
 PASSAGES = [PassageText("Guide", "", "The office opens at nine. It closes at five.")]
@@ -54,6 +55,8 @@ class Server:
             request.transport.abort()
         if isinstance(reply, web.Response):
             return reply
+        if body.get("stream"):
+            return await self.stream(request, reply)
         message = {"role": "assistant", "content": reply, "refusal": None}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         return web.json_response(
@@ -65,6 +68,28 @@ class Server:
                 "choices": [choice],
             }
         )
+
+    async def stream(self, request: web.Request, reply: str) -> web.StreamResponse:
+        """Send a reply in pieces of eight characters; where it holds a null, the connection breaks there."""
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        sent, broken, _ = reply.partition("\0")
+        for start in range(0, len(sent), 8):
+            delta = {"role": "assistant", "content": sent[start : start + 8]}
+            chunk = {
+                "id": "1",
+                "object": "chat.completion.chunk",
+                "created": 0,
+                "model": "small",
+                "choices": [{"index": 0, "delta": delta, "finish_reason": None}],
+            }
+            await response.write(f"data: {json.dumps(chunk)}\n\n".encode())
+        if broken:
+            assert request.transport is not None
+            request.transport.abort()
+            return response
+        await response.write(b"data: [DONE]\n\n")
+        return response
 
 
 @asynccontextmanager
@@ -198,3 +223,43 @@ async def test_what_a_server_cannot_do_is_refused() -> None:
     async with engine:
         with pytest.raises(EngineError, match="takes no adapter"):
             await write_answer(engine, "When?", PASSAGES, adapter="mine")
+
+
+@pytest.mark.parametrize("kind", ["openai", "vllm"])
+async def test_what_stands_is_told_while_the_server_writes(kind: str) -> None:
+    drafts: list[Draft] = []
+    async with serving(lambda _: GOOD) as server, remote(server, kind) as engine:
+        draft = await write_answer(engine, "When?", PASSAGES, on_draft=drafts.append)
+
+    assert [(len(one.quotes), one.answer) for one in drafts] == [(1, ""), (1, "At five [1].")]
+    assert draft.answer == "At five [1]."
+    assert len(server.bodies) == 1
+
+
+async def test_what_is_not_in_the_passages_is_never_told() -> None:
+    drafts: list[Draft] = []
+    replies = iter([GOOD.replace("five.", "six."), GOOD])
+    async with serving(lambda _: next(replies)) as server, remote(server) as engine:
+        await write_answer(engine, "When?", PASSAGES, on_draft=drafts.append)
+
+    assert {quote.text for draft in drafts for quote in draft.quotes} == {"It closes at five."}
+
+
+async def test_a_stream_that_breaks_off_is_asked_for_again_as_a_whole() -> None:
+    drafts: list[Draft] = []
+    replies = iter([GOOD[:70] + "\0", GOOD])
+    async with serving(lambda _: next(replies)) as server, remote(server) as engine:
+        draft = await write_answer(engine, "When?", PASSAGES, on_draft=drafts.append)
+
+    assert draft.answer == "At five [1]."
+    assert not draft.truncated
+    assert [bool(body.get("stream")) for body in server.bodies] == [True, False]
+
+
+async def test_a_server_that_dies_while_it_streams_is_an_error_at_once_and_not_a_hang() -> None:
+    replies = iter([GOOD[:70] + "\0"])
+    async with serving(lambda _: next(replies, None)) as server, remote(server, retries=1) as engine:
+        with pytest.raises(RemoteError, match="went away"):
+            await asyncio.wait_for(write_answer(engine, "When?", PASSAGES, on_draft=lambda _: None), 20)
+
+    assert len(server.bodies) == 3

@@ -43,8 +43,13 @@ async def _list(*, as_json: bool) -> None:
     found = installed(folder)
     in_use = choice.adapter if choice else None
     if as_json:
-        rows = ({"name": name, "in_use": name == in_use} | asdict(one) for name, one in found.items())
-        return print_json([row | {"trained": row["trained"].isoformat()} for row in rows])
+        rows = ((name, one, one.trained.isoformat()) for name, one in found.items())
+        return print_json(
+            [
+                asdict(one) | {"name": name, "trained": day, "in_use": name == in_use}
+                for name, one, day in rows
+            ]
+        )
     if not found:
         return say(NONE_HERE.format(folder=folder))
     table = Table(header_style="bold")

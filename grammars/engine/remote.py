@@ -16,6 +16,7 @@ from grammars.engine.errors import EngineClosed, EngineError, EngineTimeout, Rem
 from grammars.engine.protocol import Generation
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
     from types import TracebackType
 
     from grammars.engine.protocol import Request
@@ -99,7 +100,7 @@ class RemoteEngine:
             raise EngineTimeout(self._seconds) from error
         except exceptions.OutlinesError as error:
             raise RemoteError(f"The model server {self.name} failed: {_reason(error)}.") from error
-        return Generation(text, truncated=not text.rstrip().endswith("}"))
+        return Generation(text, truncated=not _closed(text))
 
     async def _ask(self, request: Request) -> str:
         """Ask under the grammar; a server that refuses it is asked under the schema, from then on."""
@@ -111,13 +112,36 @@ class RemoteEngine:
         return await self._send(request, JsonSchema(request.schema))
 
     async def _send(self, request: Request, output_type: Any) -> str:
-        text: str | None = await self._model.generate(
-            Chat(messages(request.prompt)),
-            output_type,
-            max_tokens=request.max_tokens,
-            temperature=request.temperature,
-        )
-        return text or ""
+        """Return the output: streamed where somebody watches, and once more, whole, where that broke off.
+
+        A stream does not say whether the budget ended it or the connection: an object that is not closed is
+        asked for again either way.
+        """
+        limits = {"max_tokens": request.max_tokens, "temperature": request.temperature}
+        chat = Chat(messages(request.prompt))
+        if request.on_text:
+            text = await _streamed(self._model.generate_stream(chat, output_type, **limits), request.on_text)
+            if _closed(text):
+                return text
+        whole: str | None = await self._model.generate(chat, output_type, **limits)
+        return whole or ""
+
+
+async def _streamed(pieces: AsyncIterator[str], on_text: Callable[[str], None]) -> str:
+    """Return a stream's text, told as it comes; what there was of it where it broke off."""
+    text = ""
+    try:
+        async for piece in pieces:
+            text += piece
+            on_text(text)
+    except exceptions.APIConnectionError:
+        if not text:
+            raise
+    return text
+
+
+def _closed(text: str) -> bool:
+    return text.rstrip().endswith("}")
 
 
 def _reason(error: Exception) -> str:
