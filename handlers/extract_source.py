@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from grammars.answer.sentences import units
 from handlers.events import SPOKEN
 from handlers.text import plain
 from handlers.thread_reader import read_thread
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from handlers.thread_reader import Said
 
 BETWEEN = "\n\n"
+AROUND = 90  # characters on either side of a quote
 
 
 async def gathered(
@@ -45,6 +47,19 @@ def composed(messages: Iterable[Said], bot_user: str) -> tuple[str, list[Piece]]
         text = f"{text}{BETWEEN}{said}" if text else said
         pieces.append(Piece(message["ts"], start, len(text)))
     return text, pieces
+
+
+def around(text: str, start: int, end: int) -> str:
+    """Return a span with the rest of its sentence, cut where that goes on for long."""
+    first, last = max(start - AROUND, 0), min(end + AROUND, len(text))
+    near = text[first:last]
+    holding = [one for one in units(near) if one.content < end - first and start - first < one.end]
+    if not holding:
+        return text[start:end]
+    begin, stop = min(holding[0].content, start - first), max(holding[-1].end, end - first)
+    before = "…" if begin == 0 and first > 0 else ""
+    after = "…" if stop == len(near) and last < len(text) else ""
+    return f"{before}{near[begin:stop].strip()}{after}"
 
 
 def piece_at(pieces: Sequence[Piece], offset: int) -> Piece | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from handlers.extract_source import around
 from handlers.rich import quote, rich_text, section, text
 from handlers.schema_modal import Form, edit_view
 from handlers.text import clean, clip
@@ -72,7 +73,7 @@ def record_view(draft: Draft, schema: Schema, schemas: Sequence[Schema]) -> Bloc
 def form_of(draft: Draft, schema: Schema) -> Form:
     """Return what the draft's modal is made from."""
     evidence = (draft.extraction or {}).get("evidence", {})
-    quotes = {at: str(span["quote"]) for at, span in evidence.items()}
+    quotes = {at: around(draft.text, span["start"], span["end"]) for at, span in evidence.items()}
     return Form(schema.definition, draft.record, quotes, draft.revision)
 
 

@@ -8,6 +8,9 @@ import { state } from "./state.js";
 
 const label = (text) => (text ? text.text : "");
 
+/** The name of an element for a screen reader; inside an input block its label stands beside it. */
+const named = (block, element, otherwise) => (block.type === "input" ? null : label(element.placeholder) || otherwise);
+
 /** Return what an element holds before anybody touched it, as a plain value. */
 export function initialValue(element) {
   const found = Object.entries(element).find(([key]) => key.startsWith("initial_"))?.[1];
@@ -91,7 +94,7 @@ function optionNodes(element, chosen) {
 function select(block, element, holder) {
   const chosen = holder.value(block, element);
   const pick = (event) => use(holder, block, element, event.target.value);
-  return h("select", { class: "select", "aria-label": label(element.placeholder) || "Choose", onchange: pick },
+  return h("select", { class: "select", "aria-label": named(block, element, "Choose"), onchange: pick },
     h("option", { value: "", disabled: !holder.optional?.(block), selected: !chosen }, label(element.placeholder) || "Select an option"),
     optionNodes(element, chosen));
 }
@@ -131,7 +134,7 @@ function choices(block, element, holder, kind) {
 const typedInput = (type, extra = () => ({})) => (block, element, holder) =>
   h("input", {
     type, class: "input", value: holder.value(block, element), placeholder: label(element.placeholder),
-    "aria-label": label(element.placeholder) || null, autofocus: element.focus_on_load, ...extra(element),
+    "aria-label": named(block, element, null), autofocus: element.focus_on_load, ...extra(element),
     oninput: (event) => holder.use(block, element, event.target.value, { typing: true }),
   });
 
@@ -146,7 +149,7 @@ function textInput(block, element, holder) {
 
 function picker(type) {
   return (block, element, holder) =>
-    h("input", { type, class: "input picker", value: holder.value(block, element), "aria-label": label(element.placeholder) || type,
+    h("input", { type, class: "input picker", value: holder.value(block, element), "aria-label": named(block, element, type),
       onchange: (event) => use(holder, block, element, event.target.value) });
 }
 
