@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -179,23 +180,28 @@ async def load_schemas(pool: Pool, folder: Path | None = None) -> dict[str, str]
         if name not in known:
             await _keep(pool, name, definition, Report(enforced=True))
     refused = {}
-    for path in sorted(folder.glob("*.json")) if folder else ():
+    for name, text in (await asyncio.to_thread(_files, folder) if folder else {}).items():
         try:
-            await _load(pool, path)
-        except (SchemaRefused, OSError, UnicodeDecodeError) as error:
-            refused[path.name] = str(error)
+            await _load(pool, name, parse_schema(text))
+        except SchemaRefused as error:
+            refused[f"{name}.json"] = str(error)
     return refused
 
 
-async def _load(pool: Pool, path: Path) -> None:
-    definition = parse_schema(path.read_text(encoding="utf-8"))
+def _files(folder: Path) -> dict[str, str]:
+    """Return the folder's schemas as text, by name; what is no text will be refused as no JSON."""
+    found = sorted(path for path in folder.glob("*.json") if path.is_file())
+    return {path.stem: path.read_text(encoding="utf-8", errors="replace") for path in found}
+
+
+async def _load(pool: Pool, name: str, definition: Any) -> None:
     async with pool.connection() as connection:
         cursor = await connection.execute(
             "select 1 from schemas where name = %s and definition::jsonb = %s and retired_at is null",
-            (path.stem, Jsonb(definition)),
+            (name, Jsonb(definition)),
         )
         if await cursor.fetchone() is None:
-            await add_schema(pool, path.stem, definition)
+            await add_schema(pool, name, definition)
 
 
 def as_row(schema: Schema) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from grammars.extraction.candidates import Candidate, group
-from grammars.extraction.layout import Layout, stems
+from grammars.extraction.layout import STOP_WORDS, Layout, stems
 from grammars.extraction.question import leaf_question, words
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from grammars.extraction.ask import Reply
     from grammars.extraction.fields import Field
+    from grammars.extraction.layout import Line, Span
 
     Rows = Mapping[str, NDArray[np.float32]]
 
@@ -46,6 +47,18 @@ _MONIES = frozenset(
     """.split()  # noqa: SIM905 - a list of words reads best as words
 )
 _BLANK = re.compile(r"^\W*$|^\W*(?:n/?a|none|open|unknown|tbd|tba|\?)\W*$", re.IGNORECASE)
+_PLACE = re.compile(
+    r"\b(?:place|where|town|city|country|location|venue|address|destination|origin|site|room|office|region|street)\b",
+    re.IGNORECASE,
+)
+_BODY = re.compile(
+    r"\b(?:company|supplier|employer|vendor|carrier|organi[sz]ation|firm|seller|buyer|party|product|system|service"
+    r"|title|customer|department|team)\b",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"\b(?:hi|hello|dear|hey|to:?|@|thanks,?|morning)\W*$", re.IGNORECASE)
+_LAST_WORD = re.compile(r"([^\W_]+)['\u2019]?\s$")
+_FIRST_WORD = re.compile(r"\s([^\W_]+)")
 _PREPOSITION = re.compile(
     r"\b(at|in|from|to|by|for|with|of|on|is|was|are|called|named|about)\s+(?:the\s+|an?\s+)?$", re.IGNORECASE
 )
@@ -81,6 +94,8 @@ def texts(asked: Asked, layout: Layout, found: Sequence[Candidate]) -> list[str]
 def _own(asked: Asked, layout: Layout, candidate: Candidate) -> tuple[str, ...]:
     if group(asked.leaf) == "choice":
         return (_option(asked, candidate.value),)
+    if group(asked.leaf) in ("free", "shaped"):
+        return (_short(asked), layout.text[slice(*candidate.span)])
     return ()
 
 
@@ -89,6 +104,11 @@ def _window(asked: Asked, layout: Layout, candidate: Candidate) -> str:
     few = group(asked.leaf) in ("number", "date")
     span = layout.around(candidate.span, WINDOW) if few else layout.within(candidate.span, layout.clauses)
     return layout.text[slice(*span)]
+
+
+def _short(asked: Asked) -> str:
+    """Return what a leaf is called, for comparing it with what things are called."""
+    return asked.leaf.description.partition(";")[0] or words(asked.leaf.name)
 
 
 def _option(asked: Asked, value: object) -> str:
@@ -171,41 +191,93 @@ def _replied(candidate: Candidate, reply: Reply | None) -> list[float]:
 
 def _string(asked: Asked, layout: Layout, candidate: Candidate, vectors: Rows) -> list[float]:
     span, text = candidate.span, layout.text
-    piece = text[slice(*span)]
-    parts = piece.split()
-    line = layout.lines[layout.line(span[0])]
-    proper = all(part[:1].isupper() for part in parts)
-    person = bool(_PERSON.search(f"{words(asked.leaf.name)} {asked.leaf.description}"))
-    sentence = layout.within(span, layout.sentences)
-    before = text[sentence[0] : span[0]]
-    whole_line = text[slice(*line.span)].strip() == piece
-    value = bool(line.label) and span[0] == line.value
-    lead = _PREPOSITION.search(before)
+    piece, line = text[slice(*span)], layout.lines[layout.line(span[0])]
+    told = f"{words(asked.leaf.name)} {asked.leaf.description}"
+    person, place = bool(_PERSON.search(told)), bool(_PLACE.search(told))
+    body, proper = bool(_BODY.search(told)), all(part[:1].isupper() for part in piece.split())
+    alike = float(vectors[piece] @ vectors[_short(asked)])
+    return [
+        *_form(piece, layout, span, proper=proper),
+        *_position(piece, layout, span, line),
+        *_role(piece, layout, span, line, person=person, place=place),
+        float(bool(candidate.unit)),
+        float(proper and person),
+        float(not proper and person),
+        float(proper and place),
+        float(proper and body),
+        float(proper and not (person or place or body)),
+        float(proper and person and len(piece.split()) == 2),  # noqa: PLR2004 - first name and surname
+        _share(stems(piece), asked.name | asked.told),
+        alike,
+        float(vectors[piece] @ vectors[asked.question]),
+        alike * person,
+        alike * proper,
+    ]
+
+
+def _form(piece: str, layout: Layout, span: Span, *, proper: bool) -> list[float]:
+    """Say what a phrase looks like, and whether it ends where phrases end."""
+    text, parts = layout.text, piece.split()
+    before, after = text[: span[0]][-30:], text[span[1] :][:30]
+    left, right = _LAST_WORD.search(before), _FIRST_WORD.match(after)
+    opens = left is None or left[1].lower() in STOP_WORDS
+    closes = right is None or right[1].lower() in STOP_WORDS
     return [
         float(proper),
-        float(proper and person),
-        float(proper and person and len(parts) == 2),  # noqa: PLR2004 - first name and surname
-        float(not proper and person),
-        float(span[0] == sentence[0]),
-        float(proper and span[0] == sentence[0] and not whole_line),
         float(any(char.isdigit() for char in piece)),
         len(parts) / 8,
         float(len(parts) == 1),
-        float(whole_line),
-        float(whole_line and person),
-        float(value and piece == text[line.value : line.span[1]].strip(" .")),
-        float(value),
+        float(len(parts) == 1 and not proper),
         float(bool(_BLANK.match(piece))),
-        float(bool(candidate.unit)),
-        float(bool(line.label) and piece == line.label and piece.lower() in layout.speakers),
-        float(person and piece == line.label and piece.lower() in layout.speakers),
-        float(bool(line.label) and span[1] <= line.value and piece.lower() not in layout.speakers),
-        float(bool(lead)),
-        float(bool(lead) and lead[1].lower() in ("at", "in", "to", "from")) if lead else 0.0,
-        float(before.lower().rstrip().endswith((" the", " a", " an", " our", " my"))),
-        _share(stems(piece), asked.name | asked.told),
+        float(opens),
+        float(closes),
+        float(opens and closes),
+        float(proper and left is not None and left[1][:1].isupper() and left[1].lower() not in STOP_WORDS),
+        float(proper and right is not None and right[1][:1].isupper()),
+        float(":" in piece),
+    ]
+
+
+def _position(piece: str, layout: Layout, span: Span, line: Line) -> list[float]:
+    """Say where a phrase stands: in its sentence, line and text."""
+    text = layout.text
+    sentence = layout.within(span, layout.sentences)
+    value = bool(line.label) and span[0] == line.value
+    return [
+        float(span[0] == sentence[0]),
+        float(text[slice(*line.span)].strip() == piece),
+        float(value),
+        float(value and piece == text[line.value : line.span[1]].strip(" .")),
+        float(bool(line.label) and span[1] <= line.value),
         float(span == layout.within(span, layout.clauses)),
-        float(span[0] == 0 or text[: span[0]].strip() == ""),
+        float(not text[: span[0]].strip()),
+        float(line.span[0] == 0),
+        float(not text[line.span[1] :].strip()),
+    ]
+
+
+def _role(piece: str, layout: Layout, span: Span, line: Line, *, person: bool, place: bool) -> list[float]:
+    """Say what a phrase is to its sentence: who speaks, is spoken to, signs; where, from where."""
+    before = layout.text[line.span[0] : span[0]]
+    lead = _PREPOSITION.search(before)
+    word = lead[1].lower() if lead else ""
+    speaks = line.label == piece and piece.lower() in layout.speakers
+    addressed = bool(_ADDRESS.search(before))
+    signs = layout.text[slice(*line.span)].strip() == piece and layout.line(span[0]) >= len(layout.lines) - 4
+    where = word in ("at", "in", "to", "from")
+    return [
+        float(speaks),
+        float(speaks and person),
+        float(addressed),
+        float(signs),
+        float(signs and person),
+        float(bool(lead)),
+        float(where and place),
+        float(where and not place),
+        float(word in ("by", "with") and person),
+        float(word == "for"),
+        float(word in ("is", "was", "are", "called", "named")),
+        float(before.lower().rstrip().endswith((" the", " a", " an", " our", " my"))),
     ]
 
 

@@ -22,6 +22,8 @@ _BULLET = re.compile(r"^[ \t]*(?:[-*•]|\d+[.)])[ \t]+")
 _TRIM = " \t.,;:!?\"'()"
 MOST_ITEMS = 50
 LONGEST_ITEM = 80  # characters of an item within a sentence
+LONGEST_WORDS = 6  # of an item of an enumeration within a sentence, on average
+_SURE = 0.3  # probability of the first item of a list: a list that is wrong is wrong in every item
 _LEAST = 0.5  # probability that a member is stated, for its part to be an item
 
 
@@ -42,8 +44,8 @@ def simple_items(scored: Scored, layout: Layout, taken: Sequence[Span]) -> list[
 
 
 def _simple_items(scored: Scored, layout: Layout, taken: Sequence[Span]) -> list[Candidate]:
-    best = scored.best()
-    if best.candidate is None or not best.stated:
+    best = scored.best(taken=taken)
+    if best.candidate is None or not best.stated or best.probability < _SURE:
         return []
     kind = group(scored.leaf)
     if kind == "choice":
@@ -80,9 +82,14 @@ def _beside(layout: Layout, span: Span) -> list[Span]:
         return bullets[:MOST_ITEMS]
     line = layout.lines[layout.line(span[0])]
     sentence = layout.within(span, layout.sentences)
-    start = max(sentence[0], line.value if line.label and span[0] >= line.value else 0)
-    region = (start, sentence[1]) if line.label else _enumeration(layout.text, (start, sentence[1]), span)
-    return [item for item in _split(layout.text, region) if item][:MOST_ITEMS]
+    start, end = max(sentence[0], line.span[0]), min(sentence[1], line.span[1])
+    if line.label and span[0] >= line.value:
+        region = (line.value, end)
+    else:
+        region = _enumeration(layout.text, (start, end), span)
+    items = [item for item in _split(layout.text, region) if item][:MOST_ITEMS]
+    words = len(layout.text[slice(*region)].split())
+    return items if words <= LONGEST_WORDS * len(items) else [span]
 
 
 def _bullets(layout: Layout, span: Span) -> list[Span]:
@@ -152,7 +159,7 @@ def object_items(
             and choice.absent < _LEAST
             and choice.candidate.span not in taken
         ]
-        if len(sure) >= min(2, len(members)):
+        if len(sure) >= min(2, len(members)) and any(chosen[one.leaf.path].stated for one in sure):
             found.append(chosen)
     return found[:MOST_ITEMS]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = Path(__file__).parent / "ranker.json"
 REPLY = 4  # features of the engine's reply
-ABSENT_AT = 0.35  # the probability of absence from which a leaf counts as not stated
+ABSENT_AT = 0.15  # the probability of absence from which a leaf counts as not stated
 
 
 @dataclass(frozen=True, slots=True)

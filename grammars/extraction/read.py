@@ -112,7 +112,8 @@ class Draft:
         if part.items.kind == "object":
             members = [self.scored[leaf.path] for leaf in _asked_of(part) if leaf.path in self.scored]
             found = object_items(members, self.layout, self.taken)
-            return [self.put(part.items, (*path, place), chosen) for place, chosen in enumerate(found)]
+            put = self.put
+            return [put(part.items, (*path, place), chosen) for place, chosen in enumerate(found)]
         if part.path not in self.scored:
             return []
         items = simple_items(self.scored[part.path], self.layout, self.taken)

@@ -34,12 +34,12 @@ class Scored:
     found: Sequence[Candidate]
     features: NDArray[np.float32]
 
-    def best(self, within: Span | None = None) -> Choice:
-        """Return the likeliest value, of the whole text or of a part of it."""
+    def best(self, within: Span | None = None, taken: Sequence[Span] = ()) -> Choice:
+        """Return the likeliest value of the whole text or of a part of it, but for spans that are taken."""
         places = [
             place
             for place, one in enumerate(self.found)
-            if within is None or (within[0] <= one.start and one.end <= within[1])
+            if (within is None or (within[0] <= one.start and one.end <= within[1])) and one.span not in taken
         ]
         return choose(group(self.leaf), [self.found[place] for place in places], self.features[places])
 

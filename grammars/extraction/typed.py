@@ -46,6 +46,7 @@ _HINTS = (
     (r"files?(?: ?names?)?\b|attachments?\b|screenshots?\b", ("file",)),
     (r"hosts?(?: ?names?)?\b|servers?\b|domains?\b", ("host",)),
     (r"hash(?:es)?\b|commits?\b|sha\b", ("hash", "code")),
+    (r"(?:start|end|call-?back|finish|opening|closing)?[ -]?times?\b|shift (?:start|end)s?\b", ("time",)),
     (_REFERENCE, ("code",)),
 )
 _HINTED = [(re.compile(rf"\b(?:{pattern})", re.IGNORECASE), shapes) for pattern, shapes in _HINTS]

@@ -78,6 +78,8 @@ def _record(
     value = _parse(generation)
     if not _finite(value):
         raise ExtractionError("it holds a number beyond all bounds")
+    if not generation.truncated and (why := validator.why(value)):
+        raise ExtractionError(why)
     root = read_fields(definition)
     evidence, invented = find_evidence(root, value, text, reference)
     for path in reversed(invented):
@@ -85,8 +87,6 @@ def _record(
     record = Record(value, evidence, truncated=generation.truncated)
     if generation.truncated or invented:
         return complete(record, definition, validator)
-    if why := validator.why(value):
-        raise ExtractionError(why)
     return replace(record, missing=_missing(record, root, evidence))
 
 

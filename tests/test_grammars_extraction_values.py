@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from grammars.extraction.dates import find_dates
+from grammars.extraction.numbers import find_numbers
+from grammars.extraction.question import leaf_question
+from grammars.extraction.typed import find, shapes_of
+
+DAY = date(2026, 3, 9)  # a Monday
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("on 3 March 2026 and March 4th, 2026", ["2026-03-03", "2026-03-04"]),
+        ("2026-03-05, 6/3/2026, 07.03.26", ["2026-03-05", "2026-03-06", "2026-03-07"]),
+        ("03/25/2026 then 03/04/2026", ["2026-03-25", "2026-03-04"]),
+        ("on the 5th of May", ["2026-05-05"]),
+        ("yesterday, next Friday, last Monday", ["2026-03-08", "2026-03-13", "2026-03-02"]),
+        ("Sent: 11 May 2026. It starts tomorrow.", ["2026-05-11", "2026-05-12"]),
+        ("30 February 2026 never comes", []),
+        ("version 1.2.3 at 14:30 on 10.0.0.5", []),
+    ],
+)
+def test_dates_become_iso(text: str, days: list[str]) -> None:
+    assert [found.value.isoformat() for found in find_dates(text, DAY)] == days
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "unit"),
+    [
+        ("£1,129.00 was paid", "1129.00", "GBP"),
+        ("1.234,50 EUR", "1234.50", "EUR"),
+        ("twenty-one people", "21", "people"),
+        ("two hundred and five users", "205", "user"),
+        ("some 12k rows", "12000", "row"),
+        ("45% of it", "45", "%"),
+        ("it stays at -20 °C", "-20", ""),
+        ("half a dozen eggs", "6", "egg"),
+    ],
+)
+def test_numbers_are_read_with_their_unit(text: str, value: str, unit: str) -> None:
+    (found,) = find_numbers(text)
+    assert (found.value, found.unit) == (Decimal(value), unit)
+
+
+def test_figures_inside_codes_and_addresses_are_no_numbers() -> None:
+    assert find_numbers("CC-410, v1.2.3, 10.0.0.5, INC4711") == []
+
+
+def test_offsets_are_those_of_the_figure() -> None:
+    text = "about £1,200 a year"
+    (found,) = find_numbers(text)
+    assert text[found.start : found.end] == "1,200"
+
+
+@pytest.mark.parametrize(
+    ("shape", "text", "spans"),
+    [
+        ("email", "write to a.b+c@mail.example.org!", ["a.b+c@mail.example.org"]),
+        ("uri", "see https://example.org/a?b=1.", ["https://example.org/a?b=1"]),
+        ("code", "CC-410, ORION-2, #77 and 00418, not 3 of 20", ["CC-410", "ORION-2", "#77", "00418"]),
+        ("version", "4.2.1 or v3.0-rc1, not 7", ["4.2.1", "v3.0-rc1"]),
+        ("ipv4", "from 10.0.0.5.", ["10.0.0.5"]),
+        ("file", "see photo_1.jpg and a/b.txt", ["photo_1.jpg", "a/b.txt"]),
+        ("time", "at 14:30, or 2 pm", ["14:30", "2 pm"]),
+    ],
+)
+def test_shapes_are_found(shape: str, text: str, spans: list[str]) -> None:
+    assert [text[slice(*span)] for span in find(shape, text)] == spans
+
+
+def test_a_leaf_says_what_shape_it_asks_for() -> None:
+    assert shapes_of("contact email", "Address of the contact") == ("email",)
+    assert shapes_of("x", "", "uuid") == ("uuid",)
+    assert shapes_of("claimant", "Role of the person claiming") == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "description", "question"),
+    [
+        (
+            ("costCentre",),
+            "Cost centre as written; null if not stated",
+            "claim: cost centre. Cost centre as written",
+        ),
+        (("mileage", "rate_pence"), "", "claim: mileage: rate pence"),
+        (("on",), "Day (YYYY-MM-DD), or null if unknown.", "claim: on. Day"),
+    ],
+)
+def test_a_question_says_what_a_person_would_ask(
+    path: tuple[str, ...], description: str, question: str
+) -> None:
+    assert leaf_question("claim", path, description) == question
