@@ -61,6 +61,9 @@ class Settings(BaseSettings):
         (), description="Slack user ids of the administrators, separated by commas."
     )
 
+    almanac_schemas: Path | None = Field(
+        None, description="A folder of JSON Schemas, NAME.json, that records can be made by."
+    )
     almanac_source_secrets: Annotated[dict[str, SecretStr], NoDecode] = Field(
         {}, description="The credentials of sources, which name them: a JSON object of names and values."
     )
