@@ -38,7 +38,8 @@ class RemoteEngine:
     No server is trusted to enforce the grammar: what it returns is checked.
 
     Args:
-        kind: `vllm`, which is sent the grammar where it takes one, or `openai`, which is sent the schema.
+        kind: `vllm`, which is sent the grammar, or `openai`, which is sent the schema; a server that refuses
+            either is sent what is less strict.
         url: the API's base, such as `http://localhost:8000/v1`.
         model: the model's name there.
         api_key: sent as a bearer token; never shown.
@@ -60,7 +61,8 @@ class RemoteEngine:
         retries: int = 2,
     ) -> None:
         self.name = f"{kind}:{_without_credentials(url)}#{model}"
-        self._takes_grammar = kind == "vllm"
+        ways: tuple[Callable[[Request], Any], ...] = (_grammar, _schema, _freely)
+        self._ways = ways if kind == "vllm" else ways[1:]
         self._seconds = seconds
         self._client = openai.AsyncOpenAI(
             base_url=url,
@@ -103,13 +105,17 @@ class RemoteEngine:
         return Generation(text, truncated=not _closed(text))
 
     async def _ask(self, request: Request) -> str:
-        """Ask under the grammar; a server that refuses it is asked under the schema, from then on."""
-        if self._takes_grammar:
+        """Ask in the strictest way that the server takes: what it refuses it is not asked again."""
+        for asking in self._ways[:-1]:
             try:
-                return await self._send(request, CFG(request.grammar))
+                text = await self._send(request, asking(request))
             except exceptions.BadRequestError:
-                self._takes_grammar = False
-        return await self._send(request, JsonSchema(request.schema))
+                continue
+            self._ways = self._ways[self._ways.index(asking) :]
+            return text
+        text = await self._send(request, self._ways[-1](request))
+        self._ways = self._ways[-1:]
+        return text
 
     async def _send(self, request: Request, output_type: Any) -> str:
         """Return the output: streamed where somebody watches, and once more, whole, where that broke off.
@@ -142,6 +148,18 @@ async def _streamed(pieces: AsyncIterator[str], on_text: Callable[[str], None]) 
 
 def _closed(text: str) -> bool:
     return text.rstrip().endswith("}")
+
+
+def _grammar(request: Request) -> CFG:
+    return CFG(request.grammar)
+
+
+def _schema(request: Request) -> JsonSchema:
+    return JsonSchema(request.schema)
+
+
+def _freely(_: Request) -> None:
+    """Ask for text alone: the prompt says what it should look like, and the caller checks it."""
 
 
 def _reason(error: Exception) -> str:
