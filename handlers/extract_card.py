@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 UNSTATED = "Not stated: {}"
 EVIDENCE = "What it is based on"
 CONFIRMED = " confirmed this record"
+BY_ITSELF = "Posted without asking, as this channel is set to"
 SOURCE = "the message"
 YES, NO, NONE = "Yes", "No", "\u2013"
 STEP = " \u203a "
 
-SHORT_JSON = 700  # characters that are shown in the card itself
+SHORT_JSON = 300  # characters that are shown in the card itself
 SHORT_VALUE = 60  # characters; a longer value gets a line of its own
 MOST_FIELDS = 10  # of a section
 MOST_QUOTES = 12
@@ -42,7 +43,7 @@ def card_messages(
     *,
     title: str,
     quotes: Mapping[str, tuple[str, str | None]],
-    person: str,
+    person: str | None,
     link_to: str | None,
     model: str,
 ) -> list[Message]:
@@ -53,7 +54,7 @@ def card_messages(
         record: valid.
         title: the schema's.
         quotes: by JSON pointer, the verbatim evidence and a link to the message that it stands in.
-        person: who confirmed it.
+        person: who confirmed it; None where nobody was asked.
         link_to: the message that it was made from.
         model: what read it.
     """
@@ -174,22 +175,20 @@ def table_block(rows: Sequence[Sequence[str]]) -> Block:
 
 
 def _evidence(definition: Any, record: Any, quotes: Mapping[str, tuple[str, str | None]]) -> Iterator[Piece]:
-    """Yield the quotes that say more than the values themselves, each with a link to its message."""
-    shown = []
-    for at, label, value, field in leaves(read_fields(definition), record):
-        held = [(at, label, value)] if not isinstance(value, list) else _items(at, label, value, field)
-        shown += [
-            (name, *quotes[p])
-            for path, name, one in held
-            if (p := pointer(path)) in quotes and _adds(quotes[p][0], one)
-        ]
-    if not shown:
-        return
-    rows = [_quote(*row) for row in shown[:MOST_QUOTES]]
-    yield Piece(rich_text(section(text(EVIDENCE, bold=True)), bullets(*rows)))
+    """Yield the quotes that say more than the values themselves, each once, with a link to its message."""
+    named: dict[tuple[str, str | None], list[str]] = {}
+    for at, label, value, _ in leaves(read_fields(definition), record):
+        held = _items(at, label, value) if isinstance(value, list) else [(at, label, value)]
+        for path, name, one in held:
+            found = quotes.get(pointer(path))
+            if found is not None and _adds(found[0], one):
+                named.setdefault(found, []).append(name)
+    rows = [_quote(", ".join(names), *found) for found, names in list(named.items())[:MOST_QUOTES]]
+    if rows:
+        yield Piece(rich_text(section(text(EVIDENCE, bold=True)), bullets(*rows)))
 
 
-def _items(at: Path, label: str, value: list[Any], field: Field) -> list[tuple[Path, str, Any]]:
+def _items(at: Path, label: str, value: list[Any]) -> list[tuple[Path, str, Any]]:
     found: list[tuple[Path, str, Any]] = []
     for number, item in enumerate(value):
         name = f"{label} {number + 1}"
@@ -206,10 +205,12 @@ def _adds(quote: str, value: Any) -> bool:
 
 def _quote(label: str, quote: str, url: str | None) -> Block:
     words = clip(" ".join(clean(quote).split()), LONGEST_QUOTE)
-    return section(text(f"{label}: "), text("“"), link(url, words) if url else text(words), text("”"))
+    return section(
+        text(f"{clip(label, 200)}: "), text("“"), link(url, words) if url else text(words), text("”")
+    )
 
 
-def _signed(person: str, link_to: str | None, model: str) -> Block:
-    who = {"type": "user", "user_id": person}
-    runs = [who, text(CONFIRMED), *([text(", from "), link(link_to, SOURCE)] if link_to else [])]
+def _signed(person: str | None, link_to: str | None, model: str) -> Block:
+    who = [{"type": "user", "user_id": person}, text(CONFIRMED)] if person else [text(BY_ITSELF)]
+    runs = [*who, *([text(", from "), link(link_to, SOURCE)] if link_to else [])]
     return rich_text(section(*runs, text(f" · Model: {clip(clean(model), 100)}")))

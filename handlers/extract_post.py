@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from handlers.extract_card import SHORT_JSON, card_messages, json_of
-from handlers.extract_source import piece_at
+from handlers.extract_source import around, piece_at
+from handlers.schema_modal_controls import same
+from handlers.schema_modal_form import find, steps
 from handlers.thread_reader import PAGE
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ async def _card(client: AsyncWebClient, draft: Draft, schema: Schema) -> list[Me
         draft.record,
         title=schema.title,
         quotes=_quotes(draft, links),
-        person=draft.confirmed_by or draft.asker,
+        person=draft.confirmed_by,
         link_to=links.get(first) if first else None,
         model=str((draft.extraction or {}).get("model", "")).rpartition("#")[2],
     )
@@ -69,12 +71,15 @@ async def _links(client: AsyncWebClient, draft: Draft) -> dict[str, str]:
 
 
 def _quotes(draft: Draft, links: dict[str, str]) -> dict[str, tuple[str, str | None]]:
-    """Return the evidence of what the person left as it was read."""
+    """Return the evidence of what was left as it was read, each quote with its sentence."""
     extraction = draft.extraction or {}
     quotes = {}
     for at, span in extraction.get("evidence", {}).items():
-        piece = piece_at(draft.messages, span["start"])
-        quotes[at] = (str(span["quote"]), links.get(piece.ts) if piece else None)
+        path = steps(at)
+        if same(find(draft.record, path), find(extraction["record"], path)):
+            piece = piece_at(draft.messages, span["start"])
+            words = around(draft.text, span["start"], span["end"])
+            quotes[at] = (words, links.get(piece.ts) if piece else None)
     return quotes
 
 

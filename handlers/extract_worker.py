@@ -16,6 +16,7 @@ from handlers.extract_views import POSTED, external_id, last_view, record_view, 
 from handlers.reply import APOLOGISE_AT
 from handlers.schema_modal_form import without
 from handlers.text import escape
+from handlers.triage import sort_message
 from knowledge.schemas import SchemaUnknown
 from knowledge.webhook import DeliveryRefusedError
 
@@ -55,6 +56,9 @@ class Extracting:
             return
         if draft.state == "reading":
             await self._read(draft, attempt)
+        elif draft.state == "ready" and draft.triage:
+            mode = await self.services.channels.mode(draft.team, draft.channel)
+            await sort_message(self.client, self.services, draft, await self._schema(draft), mode)
         elif draft.state == "ready":
             await self._show(draft, await self._schema(draft))
         elif draft.state == "confirmed":
@@ -106,8 +110,10 @@ class Extracting:
         if ready is None:
             return  # dropped, or another schema chosen meanwhile
         mode = await self.services.channels.mode(draft.team, draft.channel)
-        if mode.automatic and not missing:
-            await self.services.drafts.confirm(ready, record, draft.asker)
+        if draft.triage:
+            await sort_message(self.client, self.services, ready, schema, mode)
+        elif mode.automatic and not missing:
+            await self.services.drafts.confirm(ready, record, None)
             await self._update(ready, last_view(ready, POSTED))
         else:
             await self._show(ready, schema)
@@ -126,7 +132,7 @@ class Extracting:
 
     async def _apologise(self, draft: Draft, sentence: str) -> None:
         failed = await self.services.drafts.fail(draft, sentence)
-        if failed is not None:
+        if failed is not None and not failed.triage:
             await self._update(failed, sorry_view(failed, await self.services.schemas(), sentence))
 
     async def _update(self, draft: Draft, view: Block) -> None:
@@ -147,7 +153,8 @@ class Extracting:
                 raise
             invite = code(error) in {"not_in_channel", "channel_not_found"}
             why = NOT_INVITED if invite else report(error, f"Posting record {draft.id}")
-            await self.client.chat_postMessage(channel=draft.asker, text=escape(NOT_POSTED.format(why)))
+            if not draft.triage:
+                await self.client.chat_postMessage(channel=draft.asker, text=escape(NOT_POSTED.format(why)))
             ts = None
         await self.services.drafts.posted(draft, ts)
 

@@ -49,6 +49,7 @@ class Draft:
         extraction: as `Extraction.as_json` gives it.
         record: as the person has it now.
         card_ts: of the message that shows the record.
+        triage: nobody asked: its channel is set to have every message read.
     """
 
     id: UUID
@@ -70,6 +71,7 @@ class Draft:
     confirmed_at: datetime | None = None
     card_ts: str | None = None
     delivered_at: datetime | None = None
+    triage: bool = False
     response_url: str | None = field(default=None, repr=False)
 
 
@@ -89,6 +91,20 @@ class Drafts:
         """Keep a new draft, for which a schema is still to be chosen."""
         async with self._pool.connection() as connection:
             await connection.execute(_BEGIN, _as_row(draft))
+
+    async def triage(self, draft: Draft, limit: int) -> bool:
+        """Have a message read that nobody asked about; False where it is known, or the channel had enough.
+
+        Args:
+            draft: its id is made from the message, so that the same one comes out the same.
+            limit: of messages a minute in its channel.
+        """
+        async with self._pool.connection() as connection:
+            values = _as_row(draft) | {"schema": draft.schema_name, "limit": limit}
+            row = await (await connection.execute(_TRIAGE, values)).fetchone()
+            if row is not None:
+                await self._defer(connection, draft.id)
+        return row is not None
 
     async def choose(self, draft_id: UUID, schema_name: str) -> Draft | None:
         """Have a draft read by a schema, anew where it was read by another; None where it is too late."""
@@ -120,13 +136,15 @@ class Drafts:
         """Keep what a person has changed so far, for a new form; None where another form is newer."""
         return await self._move(_EDIT, _version(draft) | {"record": Json(record)})
 
-    async def confirm(self, draft: Draft, record: Any, person: str, example: Any = None) -> Draft | None:
+    async def confirm(
+        self, draft: Draft, record: Any, person: str | None, example: Any = None
+    ) -> Draft | None:
         """Take a record as confirmed, and have it posted; None where it was already.
 
         Args:
             draft: as it was shown.
             record: what the person made of it; valid.
-            person: who says so.
+            person: who says so; None where the channel is set to ask nobody.
             example: a training case, where corrections are to be kept.
         """
         values = _version(draft) | {"record": Json(record), "person": person}
@@ -209,6 +227,18 @@ _BEGIN = """
 insert into drafts (id, team, channel, thread_ts, asker, response_url, whole_thread, text, messages)
 values (%(id)s, %(team)s, %(channel)s, %(thread_ts)s, %(asker)s, %(response_url)s, %(whole_thread)s,
         %(text)s, %(messages)s)
+"""
+
+_TRIAGE = """
+insert into drafts (id, team, channel, thread_ts, asker, response_url, whole_thread, text, messages,
+                    schema_name, state, triage)
+select %(id)s, %(team)s, %(channel)s, %(thread_ts)s, %(asker)s, %(response_url)s, %(whole_thread)s,
+       %(text)s, %(messages)s, %(schema)s, 'reading', true
+ where %(limit)s > (select count(*) from drafts
+                     where (team, channel) = (%(team)s, %(channel)s) and triage
+                       and created_at > now() - interval '1 minute')
+on conflict (id) do nothing
+returning id
 """
 
 _FIND = "select * from drafts where id = %(id)s"

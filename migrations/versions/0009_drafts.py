@@ -25,6 +25,8 @@ def upgrade() -> None:
         -- The messages that are read: [{"ts", "start", "end", "link"}], offsets within `text`.
         messages jsonb not null default '[]',
         whole_thread boolean not null default false,
+        -- Nobody asked: the channel is set to have every message read.
+        triage boolean not null default false,
         text text not null default '',
         state text not null default 'choosing'
             check (state in ('choosing', 'reading', 'ready', 'confirmed', 'posted', 'failed', 'dropped')),
