@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 REMOTE = re.compile(r"(?P<kind>openai|vllm):(?P<url>https?://[^#\s]+)#(?P<model>\S+)")
 CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+ADMIN = re.compile(r"[USW][A-Z0-9]+|workspace-admins")
 SECRET = "(not shown)"  # noqa: S105 - the words that stand in for a secret
 
 
@@ -58,7 +59,10 @@ class Settings(BaseSettings):
         "https://slack.com/api/", description="Slack's Web API, or a server compatible with it."
     )
     almanac_admins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Slack user ids of the administrators, separated by commas."
+        (), description="Who administers: ids of people and user groups, `workspace-admins`; by commas."
+    )
+    almanac_folders: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description="Folders of this machine that may be indexed from Slack, separated by commas."
     )
 
     almanac_schemas: Path | None = Field(
@@ -161,9 +165,19 @@ class Settings(BaseSettings):
     @field_validator("almanac_admins")
     @classmethod
     def _users(cls, admins: tuple[str, ...]) -> tuple[str, ...]:
-        if wrong := [admin for admin in admins if not re.fullmatch(r"[UW][A-Z0-9]+", admin)]:
-            raise ValueError(f"must hold user ids such as U024BE7LH, which {wrong[0]!r} is not")
+        if wrong := [admin for admin in admins if not ADMIN.fullmatch(admin)]:
+            raise ValueError(
+                f"must hold ids of people (U024BE7LH) or user groups (S0614TZR7), or workspace-admins,"
+                f" none of which {wrong[0]!r} is"
+            )
         return admins
+
+    @field_validator("almanac_folders", mode="before")
+    @classmethod
+    def _folders(cls, folders: Any) -> Any:
+        if not isinstance(folders, str):
+            return folders
+        return tuple(Path(one.strip()).expanduser().absolute() for one in folders.split(",") if one.strip())
 
 
 def _starts(token: SecretStr | None, prefix: str, remedy: str) -> SecretStr | None:

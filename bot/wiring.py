@@ -200,6 +200,7 @@ def slack_client(settings: Settings) -> AsyncWebClient:
 @asynccontextmanager
 async def slack_app(settings: Settings, pool: Pool) -> AsyncIterator[AsyncApp]:
     """Yield the app whose listeners record what there is to do."""
+    from bot.administration import kb_services
     from bot.records import record_services
     from handlers.app import build_app
     from knowledge.jobs import open_jobs
@@ -210,7 +211,14 @@ async def slack_app(settings: Settings, pool: Pool) -> AsyncIterator[AsyncApp]:
         listening = services(pool, jobs, not_answering)
         await load_schemas(pool)
         records = record_services(settings, pool, jobs)
-        yield build_app(listening, slack_client(settings), records=records, signing_secret=secret)
+        administration = kb_services(settings, pool, jobs)
+        yield build_app(
+            listening,
+            slack_client(settings),
+            records=records,
+            administration=administration,
+            signing_secret=secret,
+        )
 
 
 @asynccontextmanager

@@ -19,22 +19,25 @@ from handlers import (
     extract_schemas,
     feedback,
     home,
+    kb,
     mention,
     retrieved,
     stale,
     thread,
+    triage,
 )
 from handlers.audience import Audiences
 from handlers.client import authorizing
 
 if TYPE_CHECKING:
     from handlers.extract_services import ExtractServices
+    from handlers.kb_services import KbServices
     from handlers.services import Services
 
 FEATURES = (mention, direct_message, edits, thread, feedback, stale, audience)
-SHOWING = (ask, retrieved, home)  # what there is, to whoever may read it
+SHOWING = (ask, retrieved)  # what there is, to whoever may read it
 
-RECORDS = (extract, extract_edit, extract_schemas)
+RECORDS = (extract, extract_edit, extract_schemas, triage)
 
 
 def build_app(
@@ -42,6 +45,7 @@ def build_app(
     client: AsyncWebClient,
     *,
     records: ExtractServices | None = None,
+    administration: KbServices | None = None,
     signing_secret: str | None = None,
 ) -> AsyncApp:
     """Return the app; its listeners have recorded what there is to do when Slack gets its acknowledgement.
@@ -50,6 +54,7 @@ def build_app(
         services: What the listeners may do.
         client: With the bot token (`handlers.client.build_client`).
         records: What the listeners of `/extract` may do; None leaves them out.
+        administration: What the listeners of `/kb` may do; None leaves them out.
         signing_secret: Of HTTP mode; Socket Mode needs none.
     """
     app = AsyncApp(
@@ -66,6 +71,9 @@ def build_app(
     audiences = Audiences(client, services)
     for showing in SHOWING:
         showing.join(app, services, audiences)
+    home.join(app, services, audiences, administration)
+    if administration:
+        kb.join(app, administration, audiences)
     for record_feature in RECORDS if records else ():
         record_feature.join(app, records)
     errors.join(app)

@@ -64,6 +64,10 @@ class Audiences:
         self._services = services
         self.directory = Directory(client, now)
 
+    async def versions(self, subjects: Collection[str]) -> Mapping[str, int]:
+        """Return how often each of these changed."""
+        return await self._services.reading.membership_versions(subjects)
+
     async def of(self, question: Question) -> Readers:
         """Return who will see the answer to a question."""
         if question.surface in PRIVATE:
@@ -76,7 +80,7 @@ class Audiences:
 
     async def in_channel(self, channel: str) -> Readers:
         """Return the audience that the members of a channel are, of whatever kind it is."""
-        versions = await self._services.reading.membership_versions([channel])
+        versions = await self.versions([channel])
         try:
             members = await self.directory.members(channel, versions)
         except CANNOT_ASK as error:
@@ -85,7 +89,7 @@ class Audiences:
 
     async def _readers(self, people: Collection[str], place: str, note: str) -> Readers:
         listed = await self._services.reading.listed_readers()
-        versions = await self._services.reading.membership_versions([*people, *listed])
+        versions = await self.versions([*people, *listed])
         try:
             found = await self.directory.people(people, versions)
         except CANNOT_ASK as error:

@@ -76,11 +76,11 @@ def _blocks(answer: Answer | None, readable: Sequence[Retrieved]) -> Iterator[Bl
         yield {"type": "context", "elements": [{"type": "plain_text", "text": words, "emoji": False}]}
 
 
-def passage_blocks(passage: Retrieved) -> Iterator[Block]:
+def passage_blocks(passage: Retrieved, longest: int = LONGEST_PASSAGE) -> Iterator[Block]:
     """Yield a passage with its place, its text, and what each stage thought of it."""
     place = link(passage.link, label(passage.title, passage.heading))
     head = section(text(f"{passage.rank}. ", bold=True), place)
-    yield rich_text(head, *quote(clip(passage.text, LONGEST_PASSAGE)))
+    yield rich_text(head, *quote(clip(passage.text, longest)))
     scores = " · ".join(f"{stage} {score:.3g}" for stage, score in sorted(passage.scores.items()))
     shown = f"{scores} · from {passage.source}" if scores else f"from {passage.source}"
     yield {"type": "context", "elements": [{"type": "plain_text", "text": clip(shown, 300), "emoji": False}]}

@@ -11,18 +11,23 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from hashing import HashingEmbedder
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 
+from bot.administration import kb_services, worker_duties
 from bot.wiring import reading
 from handlers.app import build_app
 from handlers.client import build_client
 from handlers.reply import Delivery
 from handlers.services import Services, over
 from handlers.stale import Marking
+from knowledge.administering import work_on_administration
 from knowledge.answers import Answer, Citation, Retrieved
 from knowledge.conversations import Conversations
 from knowledge.database import open_pool
 from knowledge.jobs import Deferrer, open_jobs, work
+from knowledge.reindexing import work_on_sources
+from knowledge.sources.origin import Reach
 from knowledge.stale import stale_quotes
 
 if TYPE_CHECKING:
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
 
     from procrastinate import App
 
+    from bot.config import Settings
     from bot.demo import LocalWorkspace
     from grammars.engine.protocol import Turn
     from knowledge.audience import Audience
@@ -156,23 +162,31 @@ class Bot:
 
 
 @contextlib.asynccontextmanager
-async def running_bot(workspace: LocalWorkspace, conninfo: str) -> AsyncIterator[Bot]:
-    """Connect the bot to a workspace, with a worker beside it."""
+async def running_bot(
+    workspace: LocalWorkspace, conninfo: str, settings: Settings | None = None
+) -> AsyncIterator[Bot]:
+    """Connect the bot to a workspace, with a worker beside it; with settings, it can be administered."""
     async with contextlib.AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(open_pool(conninfo, size=10))
+        pool = await stack.enter_async_context(open_pool(conninfo, size=24 if settings else 10))
         jobs = await stack.enter_async_context(open_jobs(pool))
         answering = Answering()
         await _remember(pool)
         services = over(Conversations(pool, Deferrer(jobs)), answering, reading(pool))
         client = build_client(workspace.bot_token, workspace.api_url)
         delivery = Delivery(client, services, workspace.slack.app.user_id)
-        app = build_app(services, client)
+        kb = kb_services(settings, pool, jobs) if settings else None
+        app = build_app(services, client, administration=kb)
         handler = AsyncSocketModeHandler(app, workspace.app_token, ping_interval=0.5)
         await handler.connect_async()
         stack.push_async_callback(handler.close_async)
         marking = Marking(client, services, partial(stale_quotes, pool))
         worker = asyncio.create_task(_work(jobs, delivery, marking))
         stack.push_async_callback(_stop, worker)
+        if kb:
+            duties = worker_duties(client, services, kb, pool, HashingEmbedder())
+            indexing = work_on_sources(jobs, pool, HashingEmbedder(), Reach())
+            for duty in (work_on_administration(jobs, duties), indexing):
+                stack.push_async_callback(_stop, asyncio.create_task(duty))
         await asyncio.wait_for(workspace.slack.socket.connected.wait(), 5)
         yield Bot(workspace, answering, services, delivery, jobs, pool)
 

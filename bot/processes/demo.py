@@ -8,6 +8,7 @@ import socket
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import yaml
@@ -26,7 +27,6 @@ from knowledge.sources import add_source
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from contextlib import AbstractAsyncContextManager
-    from pathlib import Path
 
     from bot.config import Settings
     from bot.demo.verbs import LocalWorkspace
@@ -122,6 +122,7 @@ def demo_settings(settings: Settings, knowledge: Path) -> Settings:
             "database_url": None,
             "slack_signing_secret": None,
             "almanac_admins": (),
+            "almanac_folders": (Path("/"),),  # the page is open to this machine alone
         }
     )
 

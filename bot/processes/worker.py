@@ -7,12 +7,13 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bot import records, wiring
+from bot import administration, records, wiring
 from bot.processes.serve import MIGRATION_SECONDS, introduced
 from bot.processes.together import until_one_ends
 from handlers.reply import Delivery
 from handlers.stale import Marking
-from knowledge import reindexing
+from knowledge import administering, reindexing
+from knowledge.administering import work_on_administration
 from knowledge.jobs import open_jobs, work
 from knowledge.reindexing import work_on_sources
 from knowledge.stale import stale_quotes
@@ -64,7 +65,7 @@ async def answer_questions(
     """Take jobs from the queue and bring each question's thread up to date, until cancelled.
 
     With something that extracts, records are read, posted and delivered as well; with an embedder, sources
-    are watched, their schedules kept, and their runs carried out.
+    are watched, their schedules kept, their runs carried out, and administrators served.
     """
     client = wiring.slack_client(settings)
     identity = await introduced(client)
@@ -82,6 +83,9 @@ async def answer_questions(
             if embedder:
                 duties.append(work_on_sources(jobs, pool, embedder, wiring.reach(settings)))
                 duties.append(keep_current(pool, jobs))
+                may_do = administration.kb_services(settings, pool, jobs)
+                serving = administration.worker_duties(client, services, may_do, pool, embedder)
+                duties.append(work_on_administration(jobs, serving))
             await until_one_ends(*duties)
         log.warning("The job queue was lost; taking it up again.")
         await asyncio.sleep(PAUSE)
@@ -89,4 +93,5 @@ async def answer_questions(
 
 def pool_size(concurrency: int) -> int:
     """Return how many connections a worker needs: for questions, records, runs, queues and the watch."""
-    return 2 * concurrency + records.CONNECTIONS + reindexing.CONCURRENCY * reindexing.CONNECTIONS + 5
+    runs = reindexing.CONCURRENCY * reindexing.CONNECTIONS
+    return 2 * concurrency + records.CONNECTIONS + administering.CONNECTIONS + runs + 5

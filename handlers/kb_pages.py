@@ -1,0 +1,236 @@
+"""What `/kb` shows: status, sources and changes, a page at a time. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from handlers.rich import Block, bullets, rich_text, section, text
+from handlers.text import clip
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from knowledge.changes import Change
+    from knowledge.runs import Run
+    from knowledge.sources import Source
+    from knowledge.status import SourceStatus, Status
+
+PAGE = "kb_page"
+REINDEX, EDIT, REMOVE, ADD = "kb_reindex", "kb_edit", "kb_remove", "kb_add"
+
+STATUS_TITLE, SOURCES_TITLE, CHANGES_TITLE = "Status", "Sources", "What changed"
+NO_SOURCES = "There are no sources yet. Add one with `/kb add`."
+NO_CHANGES = "Nothing changed since then."
+NEVER_RUN = "not indexed yet"
+EVERYONE = "everyone in the workspace"
+WORDS = {"everyone": "members of the workspace", "guests": "its guests"}
+COMPLETE = "{seen} seen = {indexed} indexed + {unchanged} unchanged + {failed} failed; {removed} removed"
+OLDEST = "A change waits since "
+NEWER, OLDER = "\u2190 Before", "More \u2192"
+SIGNS = {"added": "+", "changed": "~", "removed": "\u2212"}
+
+SOURCES_A_PAGE = 5
+CHANGES_A_PAGE = 20
+MOST_FAILURES = 3
+LONGEST = 200  # characters of a name, path or reason
+
+
+def status_page(status: Status, page: int = 1) -> list[Block]:
+    """Return how each source is doing."""
+    shown, buttons = paged("status", status.sources, SOURCES_A_PAGE, page)
+    return status_blocks(status, shown) + buttons
+
+
+def status_blocks(status: Status, shown: Sequence[SourceStatus]) -> list[Block]:
+    """Return the whole in a line, and how each of the shown sources is doing."""
+    if not status.sources:
+        return [header(STATUS_TITLE), rich_text(section(text(NO_SOURCES)))]
+    documents = sum(source.documents for source in status.sources)
+    passages = sum(source.passages for source in status.sources)
+    total = f"{count(documents, 'document')} in {count(passages, 'passage')}, embedded with {status.embedder}"
+    blocks = [header(STATUS_TITLE), context(total if status.embedder else NEVER_RUN)]
+    for source in shown:
+        blocks += _status(source)
+    return blocks
+
+
+def _status(source: SourceStatus) -> list[Block]:
+    counted = f"  {count(source.documents, 'document')}, {count(source.passages, 'passage')}"
+    lines = [section(text(source.name, bold=True), text(counted)), section(*_last_run(source))]
+    if source.oldest_unseen:
+        lines.append(section(text(OLDEST), moment(source.oldest_unseen)))
+    if source.error:
+        lines.append(section(text(f"\u26a0 {clip(source.error, LONGEST)}")))
+    blocks: list[Block] = [{"type": "divider"}, rich_text(*apart(lines))]
+    failures = [f"{clip(one.path, LONGEST)}: {clip(one.reason, LONGEST)}" for one in source.failures]
+    if failures:
+        more = len(failures) - MOST_FAILURES
+        shown = [section(text(line)) for line in failures[:MOST_FAILURES]]
+        shown += [section(text(f"and {more} more", italic=True))] if more > 0 else []
+        said = f"{count(len(failures), 'document')} cannot be read:"
+        blocks.append(rich_text(section(text(said)), bullets(*shown)))
+    return blocks
+
+
+def _last_run(source: SourceStatus) -> list[Block]:
+    if source.started_at is None:
+        return [text(NEVER_RUN + (", waiting for a worker" if source.waiting else ""))]
+    counts = COMPLETE.format(
+        seen=f"{source.seen:,}",
+        indexed=f"{source.indexed:,}",
+        unchanged=f"{source.unchanged:,}",
+        failed=f"{source.failed:,}",
+        removed=f"{source.removed:,}",
+    )
+    state = "Reindexing since " if source.state == "running" else f"Last run {source.state} "
+    parts = [text(state), moment(source.finished_at or source.started_at), text(f": {counts}")]
+    if source.due_at:
+        parts += [text(". Next "), moment(source.due_at)]
+    return parts
+
+
+def sources_page(sources: Sequence[Source], page: int = 1) -> list[Block]:
+    """Return each source with its filters and readers, and what can be done with it."""
+    if not sources:
+        return [rich_text(section(text(NO_SOURCES)))]
+    shown, buttons = paged("sources", sources, SOURCES_A_PAGE, page)
+    blocks = [header(SOURCES_TITLE)]
+    for source in shown:
+        blocks += _source(source)
+    return blocks + buttons
+
+
+def _source(source: Source) -> list[Block]:
+    lines = [
+        section(text(source.name, bold=True), text("  "), text(clip(source.uri, LONGEST), code=True)),
+        section(text("For "), *readers(source.audience), text(f". Looked at {schedule(source.schedule)}.")),
+    ]
+    if source.include or source.exclude:
+        globs = [*source.include, *(f"not {glob}" for glob in source.exclude)]
+        lines.append(section(text(f"Files: {clip(', '.join(globs), LONGEST)}")))
+    actions = [
+        button("Reindex", REINDEX, source.name),
+        button("Edit", EDIT, source.name),
+        button("Remove", REMOVE, source.name, style="danger"),
+    ]
+    return [{"type": "divider"}, rich_text(*apart(lines)), {"type": "actions", "elements": actions}]
+
+
+def schedule(value: str | None) -> str:
+    """Return a schedule in words."""
+    if value is None or value == "never":
+        return "only when asked"
+    return f"by the schedule {value}" if " " in value else f"every {value}"
+
+
+def readers(audience: Sequence[str] | None) -> list[Block]:
+    """Return who may read a source, as runs of rich text."""
+    if audience is None:
+        return [text(EVERYONE)]
+    parts: list[Block] = []
+    for name in audience:
+        parts += [text(", ")] if parts else []
+        parts.append(_reader(name))
+    return parts
+
+
+def _reader(name: str) -> Block:
+    if name in WORDS:
+        return text(WORDS[name])
+    if name[0] == "S":
+        return {"type": "usergroup", "usergroup_id": name}
+    return {"type": "channel", "channel_id": name} if name[0] in "CG" else {"type": "user", "user_id": name}
+
+
+def changes_page(changes: Sequence[Change], since: datetime, filters: str, page: int = 1) -> list[Block]:
+    """Return what changed; `filters` brings the same list back on another page."""
+    told = rich_text(section(text(f"{count(len(changes), 'document')} changed since "), moment(since)))
+    if not changes:
+        return [header(CHANGES_TITLE), rich_text(section(text(NO_CHANGES)))]
+    shown, buttons = paged(f"diff {filters}".strip(), changes, CHANGES_A_PAGE, page)
+    lines = [
+        section(
+            text(f"{SIGNS[one.change]} ", code=True),
+            text(f" {clip(one.path, LONGEST)}  "),
+            text(f"{one.source}, ", italic=True),
+            moment(one.changed_at),
+        )
+        for one in shown
+    ]
+    return [header(CHANGES_TITLE), told, rich_text(bullets(*lines)), *buttons]
+
+
+def paged(call: str, rows: Sequence[Any], size: int, page: int) -> tuple[Sequence[Any], list[Block]]:
+    """Return a page's rows, and the buttons that lead to its neighbours; `call` is what shows them."""
+    pages = max(1, -(-len(rows) // size))
+    page = min(max(page, 1), pages)
+    ways = [(NEWER, page - 1)] * (page > 1) + [(OLDER, page + 1)] * (page < pages)
+    buttons = [button(words, f"{PAGE}_{number}", f"{number} {call}") for words, number in ways]
+    footer = [context(f"Page {page} of {pages}"), {"type": "actions", "elements": buttons}] if buttons else []
+    return rows[(page - 1) * size : page * size], footer
+
+
+def run_line(run: Run) -> Block:
+    """Return how far a run is."""
+    if run.state == "waiting":
+        return section(text(run.source, bold=True), text("  waiting for a worker"))
+    if run.state == "running":
+        share = run.done / run.seen if run.seen else 0.0
+        told = f"  {bar(share)}  {run.done:,} of {run.seen:,}"
+        return section(text(run.source, bold=True), text(told))
+    counts = COMPLETE.format(
+        seen=f"{run.seen:,}",
+        indexed=f"{run.indexed:,}",
+        unchanged=f"{run.unchanged:,}",
+        failed=f"{run.failed:,}",
+        removed=f"{run.removed:,}",
+    )
+    error = f". {clip(run.error, LONGEST)}" if run.error else ""
+    return section(text(run.source, bold=True), text(f"  {run.state}: {counts}{error}"))
+
+
+def bar(share: float, width: int = 20) -> str:
+    """Return a bar that is filled to a share of 0 to 1."""
+    filled = int(min(max(share, 0.0), 1.0) * width)
+    return "\u2588" * filled + "\u2591" * (width - filled)
+
+
+def header(words: str) -> Block:
+    """Return a heading."""
+    return {"type": "header", "text": {"type": "plain_text", "text": clip(words, 150)}}
+
+
+def context(words: str) -> Block:
+    """Return a line in small print."""
+    return {
+        "type": "context",
+        "elements": [{"type": "plain_text", "text": clip(words, 2_000), "emoji": False}],
+    }
+
+
+def button(words: str, action: str, value: str, **more: Any) -> Block:
+    """Return a button."""
+    shown = {"type": "plain_text", "text": words}
+    return {"type": "button", "action_id": action, "text": shown, "value": clip(value, 2_000), **more}
+
+
+def moment(when: datetime) -> Block:
+    """Return a moment, shown in the reader's own time."""
+    return {
+        "type": "date",
+        "timestamp": int(when.timestamp()),
+        "format": "{date_short_pretty} at {time}",
+        "fallback": when.strftime("%Y-%m-%d %H:%M UTC"),
+    }
+
+
+def count(number: int, word: str) -> str:
+    """Return a number of things."""
+    return f"1 {word}" if number == 1 else f"{number:,} {word}s"
+
+
+def apart(lines: Sequence[Block]) -> list[Block]:
+    """Return sections that each stand on a line of their own."""
+    ended = [section(*line["elements"], text("\n")) for line in lines[:-1]]
+    return [*ended, *lines[-1:]]
