@@ -49,6 +49,7 @@ def record_services(
         find_schema=partial(schemas.find_schema, pool),
         add_schema=partial(schemas.add_schema, pool),
         extract=extract,
+        parse=text_of,
         drafts=Drafts(pool, Deferrer(jobs, CARRY_DRAFT), deliver),
         batches=Batches(pool, Deferrer(jobs, RUN_BATCH)),
         channels=Channels(pool),
@@ -56,6 +57,19 @@ def record_services(
         learn=settings.almanac_extract_learn,
         admins=frozenset(settings.almanac_admins),
     )
+
+
+async def text_of(data: bytes, name: str) -> str:
+    """Return the text of a file's content, read in a process of its own.
+
+    Raises:
+        ParseError: it is broken, protected, or of no kind that can be read.
+    """
+    from knowledge.convert import Converter
+    from knowledge.parse import parse
+
+    async with Converter.opened() as converter:
+        return (await parse(data, name, converter)).text
 
 
 def webhook(settings: Settings) -> Webhook | None:

@@ -11,6 +11,7 @@ from grammars.extraction.record import ExtractionError
 from handlers import extract_batch, extract_channel, extract_schemas
 from handlers.ask import acknowledge
 from handlers.errors import guarded, whisper
+from handlers.extract_files import files_of
 from handlers.extract_views import (
     SCHEMA_BLOCK,
     SUBMIT_TEXT,
@@ -43,7 +44,7 @@ HELP = (
     "`/extract batch SCHEMA [N]` reads this channel's last messages; with a link in place of N, a thread's.\n"
     "In a message's menu: *Extract from this message* and *Extract from this thread*."
 )
-NO_TEXT = "This message holds no text."
+NO_TEXT = "This message holds neither text nor a file that I can read."
 
 
 def join(app: AsyncApp, services: ExtractServices) -> None:
@@ -72,7 +73,7 @@ def join(app: AsyncApp, services: ExtractServices) -> None:
 
 async def _run(body: dict[str, Any], client: AsyncWebClient, services: ExtractServices) -> None:
     """Do what the words behind `/extract` ask for."""
-    first, _, rest = plain(body.get("text") or "").partition(" ")
+    first, rest = (*plain(body.get("text") or "").split(maxsplit=1), "", "")[:2]
     if first == "help":
         await whisper(body, client, HELP)
     elif first in SUBCOMMANDS:
@@ -82,7 +83,7 @@ async def _run(body: dict[str, Any], client: AsyncWebClient, services: ExtractSe
         await begin(_draft(body, text=rest.strip()), schema.name, body, client, services)
     else:
         chosen = (await services.find_schema(first)).name if first else None
-        place = {"channel": body["channel_id"], "response_url": body.get("response_url")}
+        place = {"channel": body["channel_id"]}
         view = text_view(await services.schemas(), chosen, place)
         await client.views_open(trigger_id=body["trigger_id"], view=view)
 
@@ -101,8 +102,8 @@ async def _from_shortcut(
 ) -> None:
     message, channel = body["message"], body["channel"]["id"]
     first = message.get("thread_ts") or message["ts"]
-    text = plain(message.get("text") or "")
-    if not (text or whole_thread):
+    text, files = plain(message.get("text") or ""), files_of(message)
+    if not (text or files or whole_thread):
         await whisper(body, client, NO_TEXT)
         return
     draft = _draft(
@@ -110,6 +111,7 @@ async def _from_shortcut(
         text="" if whole_thread else text,
         thread_ts=first,
         messages=(Piece(first if whole_thread else message["ts"], 0, 0 if whole_thread else len(text)),),
+        files=() if whole_thread else files,
         whole_thread=whole_thread,
     )
     last = await services.drafts.last_schema(draft.team, channel)
@@ -136,8 +138,7 @@ async def _from_paste(
     values, place = view["state"]["values"], json.loads(view["private_metadata"])
     text = (values[TEXT_BLOCK][VALUE]["value"] or "").strip()
     chosen = values[SCHEMA_BLOCK][VALUE]["selected_option"]["value"]
-    where = {"channel_id": place["channel"], "response_url": place.get("response_url")}
-    draft = replace(_draft(body | where, text=text), schema_name=chosen)
+    draft = replace(_draft(body | {"channel_id": place["channel"]}, text=text), schema_name=chosen)
     await services.drafts.begin(draft)
     await ack(response_action="update", view=reading_view(draft, await services.schemas()))
     await services.drafts.choose(draft.id, chosen)
@@ -148,4 +149,4 @@ def _draft(body: dict[str, Any], **fields: Any) -> Draft:
     team = body.get("team_id") or body["team"]["id"]
     channel = body.get("channel_id") or body["channel"]["id"]
     asker = body.get("user_id") or body["user"]["id"]
-    return Draft(uuid4(), team, channel, asker, response_url=body.get("response_url"), **fields)
+    return Draft(uuid4(), team, channel, asker, **fields)

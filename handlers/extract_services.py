@@ -42,6 +42,7 @@ class ExtractServices:
         find_schema: raises SchemaUnknown.
         add_schema: checks and keeps one by its name; raises SchemaRefused.
         extract: reads a text; only where the model is.
+        parse: returns the text of a file's content, by its name; raises ParseError.
         drafts: records in the making.
         batches: many messages read at once.
         channels: what administrators set for channels.
@@ -54,6 +55,7 @@ class ExtractServices:
     find_schema: FindSchema
     add_schema: Callable[[str, Any], Awaitable[Schema]]
     extract: ExtractText
+    parse: Callable[[bytes, str], Awaitable[str]]
     drafts: Drafts
     batches: Batches
     channels: Channels

@@ -10,6 +10,7 @@ from slack_sdk.errors import SlackApiError
 
 from grammars.extraction.record import ExtractionError
 from handlers.errors import NOT_INVITED, code, hopeless, report
+from handlers.extract_files import with_files
 from handlers.extract_post import post_record, standing_card
 from handlers.extract_source import gathered
 from handlers.extract_views import POSTED, external_id, last_view, record_view, sorry_view
@@ -17,6 +18,8 @@ from handlers.reply import APOLOGISE_AT
 from handlers.schema_modal_form import without
 from handlers.text import escape
 from handlers.triage import sort_message
+from knowledge.convert import ParseError
+from knowledge.drafts import Piece
 from knowledge.schemas import SchemaUnknown
 from knowledge.webhook import DeliveryRefusedError
 
@@ -84,7 +87,7 @@ class Extracting:
         try:
             schema, draft = await self._schema(draft), await self._gather(draft)
             made = await self.services.extract(schema, draft.text, reference=day_of(draft))
-        except (ExtractionError, SchemaUnknown) as error:
+        except (ExtractionError, ParseError, SchemaUnknown) as error:
             await self._apologise(draft, str(error))
             return
         except SlackApiError as error:
@@ -119,9 +122,13 @@ class Extracting:
             await self._show(ready, schema)
 
     async def _gather(self, draft: Draft) -> Draft:
-        if not draft.whole_thread or draft.text:
+        if draft.files:
+            text = await with_files(self.client, draft, self.services.parse)
+            pieces = [Piece(draft.messages[0].ts, 0, len(text))]
+        elif draft.whole_thread and not draft.text:
+            text, pieces = await gathered(self.client, draft.channel, draft.messages[0].ts, self.bot_user)
+        else:
             return draft
-        text, pieces = await gathered(self.client, draft.channel, draft.messages[0].ts, self.bot_user)
         await self.services.drafts.gather(draft, text, pieces)
         found = await self.services.drafts.find(draft.id)
         assert found is not None

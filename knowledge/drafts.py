@@ -6,7 +6,7 @@ and a job brings what Slack shows into the state that the row describes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from psycopg.rows import dict_row
@@ -43,6 +43,7 @@ class Draft:
         thread_ts: of the thread that the record is posted to; None is the channel itself.
         messages: what is read; empty where a person pasted the text.
         whole_thread: the messages are to be fetched: all of the first one's thread.
+        files: attachments that are still to be fetched, each with its `name` and `url`.
         state: `choosing` a schema, `reading`, `ready` for a person, `confirmed` by them, `posted`; or
             `failed` (with `error`), or `dropped` by the person.
         revision: counts the forms that were shown.
@@ -61,6 +62,7 @@ class Draft:
     schema_version: int | None = None
     messages: tuple[Piece, ...] = ()
     whole_thread: bool = False
+    files: tuple[dict[str, str], ...] = ()
     text: str = ""
     state: State = "choosing"
     revision: int = 1
@@ -72,7 +74,6 @@ class Draft:
     card_ts: str | None = None
     delivered_at: datetime | None = None
     triage: bool = False
-    response_url: str | None = field(default=None, repr=False)
 
 
 class Drafts:
@@ -214,25 +215,27 @@ def _as_json(messages: Sequence[Piece]) -> Jsonb:
 
 
 def _as_row(draft: Draft) -> dict[str, Any]:
-    names = ("id", "team", "channel", "thread_ts", "asker", "response_url", "whole_thread", "text")
-    return {name: getattr(draft, name) for name in names} | {"messages": _as_json(draft.messages)}
+    names = ("id", "team", "channel", "thread_ts", "asker", "whole_thread", "text")
+    row = {name: getattr(draft, name) for name in names}
+    return row | {"messages": _as_json(draft.messages), "files": Jsonb(list(draft.files))}
 
 
 def _as_draft(row: dict[str, Any]) -> Draft:
     row.pop("created_at")
-    return Draft(**row | {"messages": tuple(Piece(**one) for one in row["messages"])})
+    messages = tuple(Piece(**one) for one in row["messages"])
+    return Draft(**row | {"messages": messages, "files": tuple(row["files"])})
 
 
 _BEGIN = """
-insert into drafts (id, team, channel, thread_ts, asker, response_url, whole_thread, text, messages)
-values (%(id)s, %(team)s, %(channel)s, %(thread_ts)s, %(asker)s, %(response_url)s, %(whole_thread)s,
+insert into drafts (id, team, channel, thread_ts, asker, whole_thread, files, text, messages)
+values (%(id)s, %(team)s, %(channel)s, %(thread_ts)s, %(asker)s, %(whole_thread)s, %(files)s,
         %(text)s, %(messages)s)
 """
 
 _TRIAGE = """
-insert into drafts (id, team, channel, thread_ts, asker, response_url, whole_thread, text, messages,
+insert into drafts (id, team, channel, thread_ts, asker, whole_thread, files, text, messages,
                     schema_name, state, triage)
-select %(id)s, %(team)s, %(channel)s, %(thread_ts)s, %(asker)s, %(response_url)s, %(whole_thread)s,
+select %(id)s, %(team)s, %(channel)s, %(thread_ts)s, %(asker)s, %(whole_thread)s, %(files)s,
        %(text)s, %(messages)s, %(schema)s, 'reading', true
  where %(limit)s > (select count(*) from drafts
                      where (team, channel) = (%(team)s, %(channel)s) and triage
@@ -250,7 +253,9 @@ update drafts set schema_name = %(schema)s, schema_version = null, state = 'read
 returning *
 """
 
-_GATHER = "update drafts set text = %(text)s, messages = %(messages)s where id = %(id)s returning *"
+_GATHER = (
+    "update drafts set text = %(text)s, messages = %(messages)s, files = '[]' where id = %(id)s returning *"
+)
 
 _EXTRACTED = """
 update drafts set extraction = %(extraction)s, record = %(record)s, schema_version = %(schema_version)s,

@@ -14,6 +14,7 @@ from running_bot import Answering, _stop, until
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 
 from bot import wiring
+from bot.records import text_of
 from grammars.extraction.record import ExtractionError
 from handlers.app import build_app
 from handlers.client import build_client
@@ -200,6 +201,7 @@ async def recording_bot(
             "find_schema": lambda name, version=None: find_schema(pool, name, version),
             "add_schema": lambda name, definition: add_schema(pool, name, definition),
             "extract": reading,
+            "parse": text_of,
             "drafts": Drafts(pool, Deferrer(jobs, CARRY_DRAFT), Deferrer(jobs, DELIVER_RECORD)),
             "batches": Batches(pool, Deferrer(jobs, RUN_BATCH)),
             "channels": Channels(pool),

@@ -18,13 +18,14 @@ def upgrade() -> None:
         -- Of the thread that the record is posted to; null: the channel itself.
         thread_ts text,
         asker text not null,
-        response_url text,
         -- Null until a person chose one. What was read stays readable when the schema gets a new version.
         schema_name text,
         schema_version integer,
         -- The messages that are read: [{"ts", "start", "end", "link"}], offsets within `text`.
         messages jsonb not null default '[]',
         whole_thread boolean not null default false,
+        -- Attachments still to be fetched: [{"name", "url"}].
+        files jsonb not null default '[]',
         -- Nobody asked: the channel is set to have every message read.
         triage boolean not null default false,
         text text not null default '',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -239,6 +240,27 @@ async def test_the_schema_of_a_channels_last_record_is_taken_at_once(bot: Record
     await bot.said("#ops")
     await shortcut(bot, "mail-api, sev3, Ana")
     assert inputs_of(await bot.form("maya"))["Service"]["element"]["initial_value"] == "mail-api"
+
+
+async def test_a_shared_file_is_read_with_its_message(bot: RecordingBot) -> None:
+    page = b"<html><body><h1>Report</h1><p>checkout-api is down, sev2. Ana is on it.</p></body></html>"
+    files = [{"name": "report.html", "content": base64.b64encode(page).decode()}]
+    ts = await bot.workspace.say("jonas", "#ops", "the report, 41 users:", files=files)
+    await bot.workspace.shortcut("maya", extract.FROM_MESSAGE, "#ops", ts)
+    found = inputs_of(await chosen(bot))
+    assert found["Users"]["element"]["initial_value"] == "41"
+    assert found["Service"]["element"]["initial_value"] == "checkout-api"
+
+
+async def test_a_file_that_cannot_be_read_is_named(bot: RecordingBot) -> None:
+    files = [{"name": "core.bin", "content": base64.b64encode(bytes(range(256))).decode()}]
+    ts = await bot.workspace.say("jonas", "#ops", "", files=files)
+    await bot.workspace.shortcut("maya", extract.FROM_MESSAGE, "#ops", ts)
+    view = await bot.workspace.wait_for(lambda workspace: workspace.modal("maya"))
+    assert view is not None
+    await bot.workspace.click_view("maya", view["id"], extract_views.CHOOSE_SCHEMA, value="incident")
+    await bot.workspace.wait_for(lambda _: "warning" in str(bot.modal("maya")["blocks"]))
+    assert bot.reading.texts == []
 
 
 async def test_a_schema_is_added_in_slack_and_used(bot: RecordingBot) -> None:
