@@ -31,7 +31,7 @@ async def parse(data: bytes, name: str) -> str:
 async def test_a_file_that_lies_elsewhere_is_not_fetched(url: str) -> None:
     client = AsyncWebClient(token="xoxb-1", base_url="https://slack.com/api/")
     draft = Draft(uuid4(), "T", "C", "U", files=({"name": "a.txt", "url": url},))
-    with pytest.raises(ExtractionError, match="a.txt does not lie with Slack"):
+    with pytest.raises(ExtractionError, match=r"a\.txt does not lie with Slack"):
         await with_files(client, draft, parse)
 
 
