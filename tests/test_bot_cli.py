@@ -26,6 +26,8 @@ COMMANDS = (
     *(["demo"], ["ask"], ["search"], ["sources"], ["reindex"], ["status"]),
     *(["migrate"], ["serve"], ["worker"], ["doctor"]),
     *(["sources", "add"], ["sources", "list"], ["sources", "remove"]),
+    *(["extract"], ["schemas"], ["schemas", "add"], ["schemas", "list"], ["schemas", "show"]),
+    ["schemas", "remove"],
 )
 PODS = "---\ntitle: Pods\n---\n\n# Restarting\n\nDelete the pod, and the controller makes a new one.\n"
 COSTS = "# Costs\n\nAn expense over 200 EUR needs the approval of a manager.\n"

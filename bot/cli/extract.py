@@ -10,7 +10,7 @@ import typer
 from bot.batch import text_field
 from bot.cli.console import print_json, working
 from bot.cli.edge import CommandError, run
-from bot.cli.opening import opened_database, shown
+from bot.cli.opening import opened_schemas, shown
 from bot.cli.rows import Rows, run_rows
 from bot.cli.show_record import show_record
 from bot.config import read_settings
@@ -64,7 +64,7 @@ async def _one(name: str, file: str, reference: date, *, as_json: bool) -> None:
     from bot import wiring
 
     settings = read_settings()
-    async with opened_database(settings) as pool:
+    async with opened_schemas(settings) as pool:
         schema = await _schema(pool, name)
         text = await _text(file)
         async with shown(LOADING, wiring.extracting(settings, pool)) as extracted:
@@ -78,16 +78,19 @@ async def _one(name: str, file: str, reference: date, *, as_json: bool) -> None:
 async def _schema(pool: "Pool", name: str) -> "Schema | GivenSchema":
     """Return a schema of the registry by its name, or one of a file, checked."""
     from grammars.extraction.check import parse_schema
-    from knowledge.schemas import find_schema, given_schema, load_schemas
+    from knowledge.schemas import find_schema, given_schema
 
     if name.endswith(".json"):
         return await given_schema(parse_schema(_read(name)))
-    await load_schemas(pool)
     return await find_schema(pool, name)
 
 
 def _read(name: str) -> str:
     return Path(name).read_text(encoding="utf-8")
+
+
+def _bytes(file: str) -> bytes:
+    return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
 
 
 async def _text(file: str) -> str:
@@ -100,7 +103,7 @@ async def _text(file: str) -> str:
     from knowledge.parse import decode, parse
 
     try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        data = _bytes(file)
         if file == "-":
             return decode(data)
         async with Converter.opened() as converter:
@@ -114,11 +117,10 @@ async def _batch(rows: Rows, reference: date) -> int:
     from grammars.engine.errors import EngineError
     from grammars.extraction.record import ExtractionError
     from knowledge.embed import EmbeddingError
-    from knowledge.schemas import SchemaUnknown, load_schemas
+    from knowledge.schemas import SchemaUnknown
 
     settings = read_settings()
-    async with opened_database(settings) as pool:
-        await load_schemas(pool)
+    async with opened_schemas(settings) as pool:
         schemas = _Schemas(pool)
         async with shown(LOADING, wiring.extracting(settings, pool)) as extracted:
 

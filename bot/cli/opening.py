@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from bot.cli.console import working
+from bot.cli.console import say, working
 from bot.cli.edge import CommandError
 
 if TYPE_CHECKING:
@@ -55,4 +55,15 @@ async def opened_index(settings: Settings) -> AsyncIterator[Pool]:
     async with opened_database(settings) as pool:
         if not (await health(pool)).passages:
             raise CommandError(NOTHING_INDEXED)
+        yield pool
+
+
+@asynccontextmanager
+async def opened_schemas(settings: Settings) -> AsyncIterator[Pool]:
+    """Open a database whose registry of schemas is up to date; say which files cannot be used, and why."""
+    from knowledge.schemas import load_schemas
+
+    async with opened_database(settings) as pool:
+        for name, reason in (await load_schemas(pool, settings.almanac_schemas)).items():
+            say(f"{name}: {reason}", "yellow")
         yield pool

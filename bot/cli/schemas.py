@@ -8,7 +8,7 @@ from rich.table import Table
 
 from bot.cli.console import data, plain, print_json, say
 from bot.cli.edge import run
-from bot.cli.opening import opened_database
+from bot.cli.opening import opened_schemas
 from bot.config import read_settings
 
 if TYPE_CHECKING:
@@ -34,11 +34,10 @@ def add(
 
 async def _add(text: str, name: str) -> None:
     from grammars.extraction.check import parse_schema
-    from knowledge.schemas import add_schema, load_schemas
+    from knowledge.schemas import add_schema
 
     definition = parse_schema(text)
-    async with opened_database(read_settings()) as pool:
-        await load_schemas(pool)
+    async with opened_schemas(read_settings()) as pool:
         added = await add_schema(pool, name, definition)
     say(f"Added {added.name}, version {added.version}: {added.title}")
     say(_enforcement(added))
@@ -56,10 +55,9 @@ def list_(*, json: Annotated[bool, typer.Option("--json", help="Print one line o
 
 
 async def _list(*, as_json: bool) -> None:
-    from knowledge.schemas import as_row, list_schemas, load_schemas
+    from knowledge.schemas import as_row, list_schemas
 
-    async with opened_database(read_settings()) as pool:
-        await load_schemas(pool)
+    async with opened_schemas(read_settings()) as pool:
         found = await list_schemas(pool)
     if as_json:
         return print_json([as_row(schema) for schema in found])
@@ -86,10 +84,9 @@ def show(
 async def _show(name: str, version: int | None, *, as_json: bool) -> None:
     from json import dumps
 
-    from knowledge.schemas import as_row, find_schema, load_schemas
+    from knowledge.schemas import as_row, find_schema
 
-    async with opened_database(read_settings()) as pool:
-        await load_schemas(pool)
+    async with opened_schemas(read_settings()) as pool:
         found = await find_schema(pool, name, version)
     if as_json:
         return print_json(as_row(found))
@@ -103,9 +100,8 @@ def remove(name: Annotated[str, typer.Argument(help="The schema's name.")]) -> N
 
 
 async def _remove(name: str) -> None:
-    from knowledge.schemas import load_schemas, remove_schema
+    from knowledge.schemas import remove_schema
 
-    async with opened_database(read_settings()) as pool:
-        await load_schemas(pool)
+    async with opened_schemas(read_settings()) as pool:
         removed = await remove_schema(pool, name)
     say(f"Removed {removed.name}: {removed.title}")
