@@ -4,7 +4,9 @@
 
 `QA.jsonl` holds `{"question", "passages": [{"title", "text"}]}`. Outlines' generator has one grammar a
 call, so it is measured one answer at a time; the others run in batches too. Without a grammar, the model
-writes as many tokens as our answer had, whatever they say.
+writes as many tokens as our answer had, whatever they say. Below the table: what the grammar of five
+passages of 200 tokens costs, beside the prompt's forward pass that it is compiled next to; and how much of
+an answer must be written before something of it can be shown, as it is, and were its text to come first.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import random
+import statistics
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import outlines
 import torch
+from llguidance import LLMatcher, grammar_from
 from outlines.backends.llguidance import LLGuidanceBackend
 from outlines.generator import SteerableGenerator
 from rich.console import Console
@@ -26,7 +31,7 @@ from rich.table import Table
 
 from grammars.answer.grammar import SHORTEST, Quotable, answer_grammar
 from grammars.engine.local import Loaded, LocalEngine
-from grammars.engine.protocol import AnswerPrompt, PassageText, Request
+from grammars.engine.protocol import AnswerPrompt, Generation, PassageText, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,17 +50,22 @@ class Measured:
     passes: float
     seconds: float
 
-    def cells(self, reference: Measured) -> list[str]:
-        """Return a row of the table; the last cell is the speed a token over the reference's."""
-        ratio = (self.tokens / self.seconds) / (reference.tokens / reference.seconds)
+    @property
+    def speed(self) -> float:
+        """Tokens a second."""
+        return self.tokens / self.seconds
+
+    def cells(self, reference: Measured, free: Measured | None) -> list[str]:
+        """Return a row of the table; the last cells are the speed over outlines' and over no grammar's."""
         return [
             self.name,
             str(self.concurrency),
             f"{self.passes / self.answers:.1f}",
             f"{1000 * self.seconds / self.answers:.0f}",
-            f"{self.tokens / self.seconds:.0f}",
+            f"{self.speed:.0f}",
             f"{self.answers / self.seconds:.2f}",
-            f"{ratio:.2f}",
+            f"{self.speed / reference.speed:.2f}",
+            f"{self.speed / free.speed:.2f}" if free else "",
         ]
 
 
@@ -104,8 +114,8 @@ def requests(path: Path, rows: int, *, extractive: bool) -> list[Request]:
     return found
 
 
-async def ours(loaded: Loaded, asked: list[Request], concurrency: int) -> tuple[Measured, list[int]]:
-    """Measure the engine; return each answer's length too."""
+async def ours(loaded: Loaded, asked: list[Request], concurrency: int) -> tuple[Measured, list[Generation]]:
+    """Measure the engine; return the answers too."""
     gate = asyncio.Semaphore(concurrency)
     async with LocalEngine("bench", lambda: loaded, max_batch=concurrency, max_waiting=len(asked)) as engine:
 
@@ -119,7 +129,7 @@ async def ours(loaded: Loaded, asked: list[Request], concurrency: int) -> tuple[
             done = await asyncio.gather(*map(one, asked))
             seconds = time.perf_counter() - began
     lengths = [generation.completion_tokens for generation in done]
-    return Measured("ours", concurrency, len(done), sum(lengths), passes[0], seconds), lengths
+    return Measured("ours", concurrency, len(done), sum(lengths), passes[0], seconds), done
 
 
 def outlines_own(loaded: Loaded, asked: list[Request]) -> Measured:
@@ -172,13 +182,78 @@ class counted:  # noqa: N801 - used as a function
         self._hook.remove()
 
 
-def measured(loaded: Loaded, asked: list[Request]) -> Iterator[Measured]:
-    """Yield each way at each concurrency; outlines' own, which the others are compared to, comes first."""
-    yield outlines_own(loaded, asked)
+def measured(
+    loaded: Loaded, asked: list[Request]
+) -> Iterator[tuple[Measured, Measured | None, list[Generation]]]:
+    """Yield each way at each concurrency, with the free one beside it; outlines' own comes first."""
+    yield outlines_own(loaded, asked), None, []
     for concurrency in (1, 4, 16):
-        result, lengths = asyncio.run(ours(loaded, asked, concurrency))
-        yield result
-        yield unconstrained(loaded, asked, lengths, concurrency)
+        result, done = asyncio.run(ours(loaded, asked, concurrency))
+        free = unconstrained(loaded, asked, [one.completion_tokens for one in done], concurrency)
+        yield result, free, done
+        yield free, None, []
+
+
+def grammar_cost(loaded: Loaded) -> tuple[float, float]:
+    """Return the median ms to write and compile the grammar of five passages, and to read their prompt."""
+    words = (
+        "Restart the pod in Porto at nine, then check its logs and wait for somebody to approve it.".split()
+    )
+    draw = random.Random(0)
+    count = 200 // len(loaded.tokenizer(" ".join(words))["input_ids"])
+    passages = tuple(
+        PassageText(
+            "Guide", "", " ".join(f"The {' '.join(draw.sample(words, len(words)))}." for _ in range(count))
+        )
+        for _ in range(5)
+    )
+    vocabulary = LLGuidanceBackend(outlines.from_transformers(loaded.model, loaded.tokenizer)).llg_tokenizer
+    compiled, read = [], []
+    for _ in range(20):
+        began = time.perf_counter()
+        grammar = answer_grammar([Quotable.of(p) for p in passages], max_quotes=3, extractive=False)
+        LLMatcher(vocabulary, grammar_from("lark", grammar)).compute_ff_tokens()
+        compiled.append(1000 * (time.perf_counter() - began))
+    prompt = loaded.render(AnswerPrompt("Where is the pod?", passages))
+    model = outlines.from_transformers(loaded.model, loaded.tokenizer)
+    for _ in range(5):
+        began = time.perf_counter()
+        model.generate_batch([prompt], max_new_tokens=1, do_sample=False)
+        read.append(1000 * (time.perf_counter() - began))
+    return statistics.median(compiled), statistics.median(read)
+
+
+def first_shown(answers: list[str]) -> tuple[float, float]:
+    """Return the mean shares of an answer after which something of it stands: quotes first, and answer first.
+
+    A quote stands once its passage's number does; a statement once a quote that supports it does.
+    """
+    quotes, texts = [], []
+    for text in answers:
+        until = text.find("}") + 1
+        answer = len(text) - text.find('"answer":')
+        quotes.append(until / len(text))
+        texts.append((until + answer) / len(text))
+    return statistics.mean(quotes), statistics.mean(texts)
+
+
+def show(title: str, results: list[tuple[Measured, Measured | None, list[Generation]]]) -> None:
+    """Print the table."""
+    table = Table(title=title)
+    for heading in (
+        "",
+        "at once",
+        "passes/answer",
+        "ms/answer",
+        "tokens/s",
+        "answers/s",
+        "over outlines",
+        "over free",
+    ):
+        table.add_column(heading, justify="right" if heading else "left")
+    for result, free, _ in results:
+        table.add_row(*result.cells(results[0][0], free))
+    Console().print(table)
 
 
 def main() -> None:
@@ -189,24 +264,18 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=20)
     arguments = parser.parse_args()
     loaded = load(arguments.model)
-    asked = requests(
-        arguments.questions, arguments.rows, extractive=arguments.model in ("embedded", "random")
-    )
+    extractive = arguments.model in {"embedded", "random"}
+    asked = requests(arguments.questions, arguments.rows, extractive=extractive)
     results = list(measured(loaded, asked))
-    table = Table(title=f"{arguments.model}: {len(asked)} answers")
-    for heading in (
-        "",
-        "at once",
-        "passes/answer",
-        "ms/answer",
-        "tokens/s",
-        "answers/s",
-        "tokens/s over outlines",
-    ):
-        table.add_column(heading, justify="right" if heading else "left")
-    for result in results:
-        table.add_row(*result.cells(results[0]))
-    Console().print(table)
+    show(f"{arguments.model}: {len(asked)} answers", results)
+    compiled, read = grammar_cost(loaded)
+    print(
+        f"The grammar of 5 passages of 200 tokens: {compiled:.1f} ms, beside a prompt read in {read:.0f} ms"
+    )
+    whole = [one.text for one in results[1][2] if not one.truncated]
+    if whole:
+        quotes, texts = first_shown(whole)
+        print(f"Something stands after {quotes:.0%} of an answer; with its text first, after {texts:.0%}")
 
 
 if __name__ == "__main__":
