@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from grammars.extraction.fields import read_fields
-from handlers.extract_card import leaves, said, table_block
+from handlers.extract_card import NONE, leaves, said, table_block
 from handlers.rich import rich_text, section, text
 from handlers.text import clean, clip
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 MORE = "The first {} of {} records; all of them are in the files."
 ERROR = "error"
-MOST_ROWS, MOST_COLUMNS, MOST_CELLS = 99, 20, 8_000  # a table takes 100 rows, 20 columns, 10,000 characters
+MOST_ROWS, MOST_CELLS = 99, 8_000  # a table takes 100 rows and 10,000 characters
+MOST_COLUMNS = 8  # that people can still read beside each other
 LONGEST_CELL = 60
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -49,13 +50,16 @@ def as_json_lines(rows: Sequence[Row]) -> str:
 
 
 def as_table(definition: Any, rows: Sequence[Row]) -> list[Block]:
-    """Return as much of the result as a table takes."""
-    columns = _columns(definition, rows)[:MOST_COLUMNS]
+    """Return as much of the result as a table takes, without the columns that nothing stands in."""
+    found = [_cells(definition, row) for row in rows]
+    stated = (
+        name for name in _columns(definition, rows) if any(said(one.get(name)) != NONE for one in found)
+    )
+    columns = list(stated)[:MOST_COLUMNS]
     if not columns:
         return [rich_text(section(text(MORE.format(0, len(rows)))))]
     shown: list[list[str]] = [[clip(clean(column), LONGEST_CELL) for column in columns]]
-    for row in rows[:MOST_ROWS]:
-        cells = _cells(definition, row)
+    for cells in found[:MOST_ROWS]:
         line = [clip(said(cells.get(column)), LONGEST_CELL) for column in columns]
         if sum(len(cell) for one in [*shown, line] for cell in one) > MOST_CELLS:
             break
