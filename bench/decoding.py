@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import json
 import random
+import re
 import statistics
 import time
 from dataclasses import dataclass, replace
@@ -196,8 +197,8 @@ def measured(
 
 def grammar_cost(loaded: Loaded) -> tuple[float, float]:
     """Return the median ms to write and compile the grammar of five passages, and to read their prompt."""
-    words = (
-        "Restart the pod in Porto at nine, then check its logs and wait for somebody to approve it.".split()
+    words = re.findall(
+        r"\S+", "Restart the pod in Porto at nine, then check its logs and wait for its approval."
     )
     draw = random.Random(0)
     count = 200 // len(loaded.tokenizer(" ".join(words))["input_ids"])
