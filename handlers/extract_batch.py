@@ -43,20 +43,12 @@ async def run(body: dict[str, Any], client: AsyncWebClient, services: ExtractSer
     if not 0 < count <= MOST:
         await whisper(body, client, TOO_MANY.format(MOST))
         return
-    schema = await services.find_schema(name)
     if channel not in {None, body["channel_id"]}:  # whoever asks may not be a member of another channel
         await whisper(body, client, ELSEWHERE)
         return
-    batch = Batch(
-        uuid4(),
-        body["team_id"],
-        body["channel_id"],
-        body["user_id"],
-        schema.name,
-        schema.version,
-        wanted=count,
-        thread_ts=thread_ts,
-    )
+    schema = await services.find_schema(name)
+    place = body["team_id"], body["channel_id"], body["user_id"]
+    batch = Batch(uuid4(), *place, schema.name, schema.version, wanted=count, thread_ts=thread_ts)
     await services.batches.begin(batch)
     await whisper(body, client, STARTED.format(count))
 

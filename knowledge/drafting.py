@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
-from knowledge.drafts import forget_drafts
 from knowledge.jobs import Backoff, run_queue
 
 if TYPE_CHECKING:
@@ -59,7 +58,8 @@ async def work_on_records(jobs: App, pool: Pool, duties: dict[str, Carry], *, co
     @jobs.periodic(cron="29 3 * * *")
     @jobs.task(name="forget_drafts", queue=EXTRACTIONS)
     async def forget(timestamp: int) -> None:
-        await forget_drafts(pool)
+        async with pool.connection() as connection:
+            await connection.execute(_FORGET)
 
     await run_queue(jobs, EXTRACTIONS, concurrency=concurrency, patience=PATIENCE)
 
@@ -68,3 +68,9 @@ def _register(jobs: App, name: str, duty: Carry) -> None:
     @jobs.task(name=name, queue=EXTRACTIONS, retry=Backoff(), pass_context=True)
     async def carry(context: JobContext, row_id: str) -> None:
         await duty(UUID(row_id), attempt=context.job.attempts)
+
+
+# What nobody confirmed within a day is nobody's.
+_FORGET = """
+delete from drafts where state not in ('confirmed', 'posted') and created_at < now() - interval '1 day'
+"""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from psycopg.rows import dict_row
 from psycopg.types.json import Json, Jsonb
 
+from knowledge.corrections import keep_correction
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
@@ -154,7 +156,7 @@ class Drafts:
             if confirmed is not None:
                 await self._defer(connection, draft.id)
                 if example is not None:
-                    await connection.execute(_CORRECT, {"id": draft.id, "example": Json(example)})
+                    await keep_correction(connection, draft.id, example)
         return confirmed
 
     async def drop(self, draft_id: UUID) -> None:
@@ -191,19 +193,6 @@ class Drafts:
         async with connection.cursor(row_factory=dict_row) as cursor:
             row = await (await cursor.execute(statement, values)).fetchone()
         return _as_draft(row) if row else None
-
-
-async def forget_drafts(pool: Pool) -> None:
-    """Forget what nobody confirmed within a day."""
-    async with pool.connection() as connection:
-        await connection.execute(_FORGET)
-
-
-async def corrections(pool: Pool) -> list[dict[str, Any]]:
-    """Return the training cases that people's corrections gave, oldest first."""
-    async with pool.connection() as connection:
-        cursor = await connection.execute("select example from corrections order by given_at")
-        return [row[0] for row in await cursor.fetchall()]
 
 
 def _version(draft: Draft) -> dict[str, Any]:
@@ -282,10 +271,6 @@ update drafts set record = %(record)s, state = 'confirmed', confirmed_by = %(per
 returning *
 """
 
-_CORRECT = """
-insert into corrections (draft_id, example) values (%(id)s, %(example)s) on conflict (draft_id) do nothing
-"""
-
 # What was never confirmed is nobody's: neither its text nor its record is kept.
 _DROP = """
 update drafts set state = 'dropped', text = '', extraction = null, record = null
@@ -301,10 +286,6 @@ returning *
 """
 
 _DELIVERED = "update drafts set delivered_at = now() where id = %(id)s returning *"
-
-_FORGET = """
-delete from drafts where state not in ('confirmed', 'posted') and created_at < now() - interval '1 day'
-"""
 
 _LAST = """
 select schema_name from drafts

@@ -26,6 +26,7 @@ from knowledge.drafting import CARRY_DRAFT, DELIVER_RECORD, RUN_BATCH, Deferrer,
 from knowledge.drafts import Drafts
 from knowledge.jobs import open_jobs
 from knowledge.schemas import add_schema, find_schema, list_schemas
+from knowledge.webhook import DeliveryError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -118,8 +119,12 @@ class Delivered:
     """What the webhook got; `fails` counts down errors to raise first."""
 
     payloads: list[tuple[str, Any]] = field(default_factory=list)
+    fails: int = 0
 
     async def __call__(self, delivery_id: str, payload: Any) -> None:
+        if self.fails:
+            self.fails -= 1
+            raise DeliveryError("The webhook answered 503.")
         self.payloads.append((delivery_id, payload))
 
 

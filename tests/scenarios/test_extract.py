@@ -13,6 +13,7 @@ from recording_bot import RecordingBot, recording_bot
 
 from handlers import extract, extract_schemas, extract_views
 from handlers.schema_modal_blocks import ADD_GROUP, REMOVE_GROUP
+from knowledge.corrections import list_corrections
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -205,6 +206,16 @@ def _client(bot: RecordingBot) -> Any:
     return build_client(bot.workspace.bot_token, bot.workspace.api_url)
 
 
+async def test_a_webhook_that_is_down_gets_the_record_later_and_holds_nothing_up(bot: RecordingBot) -> None:
+    bot.delivered.fails = 2
+    await shortcut(bot)
+    await chosen(bot)
+    await bot.workspace.submit("maya", {})
+    await bot.said("#ops")
+    assert (bot.delivered.fails, len(bot.delivered.payloads)) == (0, 1)
+    assert await bot.rows("select delivered_at is not null from drafts") == [(True,)]
+
+
 async def test_where_the_bot_is_not_invited_the_record_is_kept_and_the_person_told(bot: RecordingBot) -> None:
     await shortcut(bot)
     await chosen(bot)
@@ -226,7 +237,7 @@ async def test_corrections_become_examples_only_where_that_is_on(
                 "maya", entered(form, Users=users, Owner="Jonas" if users == "45" else "Ana")
             )
         await bot.said("#ops", 2)
-        ((example,),) = await bot.rows("select example from corrections")
+        (example,) = await list_corrections(bot.pool)
     assert example["expected"]["users"] == 45
     assert example["evidence"]["/service"] == "checkout-api"
     assert "/users" not in example["evidence"]
