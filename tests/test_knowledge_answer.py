@@ -7,7 +7,7 @@ import pytest
 from quoting import QuotingEngine, WordEmbedder
 
 from grammars.engine.errors import RemoteError
-from grammars.engine.protocol import Generation, Turn
+from grammars.engine.protocol import Generation, Request, Turn
 from knowledge.answer import EMPTY, answer
 from knowledge.answers import Answer
 from knowledge.index import reindex
@@ -54,6 +54,24 @@ async def test_what_the_documents_do_not_say_has_no_citations_but_the_nearest(in
     assert (result.answerable, result.answer, result.citations) == (False, "", ())
     assert result.confidence == pytest.approx(0.1)
     assert len(result.retrieved) <= 5
+
+
+async def test_what_stands_is_told_with_its_place_in_the_document(indexed: Pool) -> None:
+    told: list[Answer] = []
+    engine = QuotingEngine()
+
+    async def generate(request: Request) -> Generation:
+        whole = await QuotingEngine().generate(request)
+        assert request.on_text is not None
+        for end in range(0, len(whole.text), 5):
+            request.on_text(whole.text[:end])
+        return whole
+
+    engine.generate = generate  # type: ignore[method-assign]  # it writes in pieces
+    result = await asked(indexed, "How often do I ring the bell?", engine=engine, on_progress=told.append)
+
+    assert [one.citations for one in told] == [result.citations]
+    assert told[0].trace_id == result.trace_id
 
 
 async def test_each_answer_leaves_a_trace(indexed: Pool) -> None:
