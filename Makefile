@@ -7,10 +7,10 @@ SOURCES := bot handlers knowledge grammars migrations tests bench
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo start test lint types layers check docs clean
+.PHONY: help setup demo start test lint types layers check docs training-rows clean
 
 help: ## List these targets.
-	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Create .venv with everything in it; run again after an interruption.
 
@@ -51,6 +51,26 @@ docs: setup ## Write docs/cli.md anew from the commands' help.
 
 bench-%: setup ## Run bench/%.py and print its table; ARGS='…' are its arguments.
 	@$(BIN)/python bench/$*.py $(ARGS)
+
+CORPUS := grammars/tuning/corpus
+ROWS := runs/rows
+TRAINING := payments rivers archive lockers stations taxes
+DEVELOPMENT := trams library
+
+training-rows: $(foreach set,$(TRAINING) $(DEVELOPMENT),$(ROWS)/$(set).jsonl) ## What the model is trained on, into runs/rows.
+	@cat $(TRAINING:%=$(ROWS)/%.jsonl) > $(ROWS)/documents-train.jsonl
+	@cat $(DEVELOPMENT:%=$(ROWS)/%.jsonl) > $(ROWS)/documents-dev.jsonl
+	@for part in train dev; do $(BIN)/python -m grammars.tuning.fields \
+	  --cases $(CORPUS)/fields-$$part.jsonl --out $(ROWS)/fields-$$part.jsonl; done
+
+# Each set is searched over its own pages alone.
+$(ROWS)/%.jsonl: $(CORPUS)/%/questions.jsonl | setup
+	@rm -rf $(ROWS)/$* && mkdir -p $(ROWS)/$*
+	@export ALMANAC_HOME=$(ROWS)/$*/home DATABASE_URL= && \
+	  $(BIN)/almanac sources add $(CORPUS)/$*/pages --name $* && $(BIN)/almanac reindex && \
+	  $(BIN)/almanac search --batch $< --out $(ROWS)/$*/retrieved.jsonl
+	@$(BIN)/python -m grammars.tuning.documents \
+	  --questions $< --retrieved $(ROWS)/$*/retrieved.jsonl --out $@
 
 clean: ## Remove .venv, caches and build outputs; ALMANAC_HOME stays.
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

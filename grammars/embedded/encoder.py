@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from transformers import BertModel
 
-    from grammars.embedded.glance import Pieces
-
 _PAD, _UNKNOWN, _CLS, _SEP = 0, 100, 101, 102  # MiniLM's ids
 _LENGTHS = (64, 128, 192, 256, 320, 384, 512)  # segments are padded to these: bfloat16 compiles each shape
 _GROUP = 8  # more segments than this are filled up to a multiple of it
@@ -91,8 +89,8 @@ def split_marks(tokens: Sequence[int], marks: Marks) -> tuple[list[int], list[ra
     return kept, [range(a + (kept[a] == marks.space and a + 1 < b), b) for a, b in pairs]
 
 
-def _pieces(row: Sequence[int], places: range) -> Pieces:
-    return tuple(row[i] for i in places if row[i] not in {_PAD, _UNKNOWN})
+def _text(rows: Sequence[Sequence[int]], row: int, places: range) -> Text:
+    return Text(row, places.start, tuple(rows[row][places.start : places.stop]))
 
 
 @dataclass(frozen=True)
@@ -167,8 +165,8 @@ class Encoder(nn.Module):
         """Score the sentences that were read."""
         pieces = self.piece[ids]
         rows = pieces.tolist()
-        questions = {s.row: Text(s.row, _pieces(rows[s.row], s.question)) for s in segments}
-        passages = [Text(s.row, _pieces(rows[s.row], s.passage[1:])) for s in segments]
+        questions = {s.row: _text(rows, s.row, s.question) for s in segments}
+        passages = [_text(rows, s.row, s.passage[1:]) for s in segments]
         found = [
             (s.row, number, span.start, span.stop)
             for number, s in enumerate(segments)
@@ -194,7 +192,7 @@ class Encoder(nn.Module):
             best[passage] = max(best.get(passage, (score, number)), (score, number))
         for passage, (_, number) in best.items():
             teller[segments[passage].row * width + segments[passage].passage.start] = number
-        columns = torch.cat([judged.features, judged.flat[:, None] / 10], 1)
+        columns = torch.cat([judged.features, judged.flat[:, None]], 1) / 4
         told = nn.functional.pad(columns, (0, 0, 0, 1))[torch.tensor(teller, device=states.device)]
         spread: torch.Tensor = self.evidence_mix(told)
         taught = torch.tensor(teller, device=states.device) != nothing

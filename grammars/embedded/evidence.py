@@ -1,7 +1,8 @@
 """How well each sentence answers the question: what the pointer, and the decision to answer, rest on.
 
 A sentence is judged by what it says beside the question (the mean of its states after both were read
-together), by how near it is to the question when each is read alone, and by the question's words in it.
+together), by how near it is to the question when each is read alone, as a whole and word by word, and by the
+question's words in it.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
 
     from grammars.embedded.glance import Glance, Pieces
 
-FEATURES = 8
+FEATURES = 11
 SUMMARY = 6
 NOTHING = -20.0  # the score of a sentence that is not there
-_SHARP = 10.0  # the features' weights learn at this multiple of the learning rate
-# The features' weights before training, in units of _SHARP: about MiniLM's own temperature for a cosine.
-_BEGIN = (0.8, 0.2, 0.2, 0.4, 0.2, 0.1, 0.0, 0.0)
+# What the features are multiplied by, so that each is spread by about one over documentation.
+_SCALE = (6.0, 6.0, 8.0, 4.0, 4.0, 6.0, 8.0, 4.0, 4.0, 3.0, 3.0)
+# The scaled features' weights before training: the words read in context, then the cosine.
+_BEGIN = (0.4, 0.1, 0.8, 0.1, 0.0, 0.2, 0.6, 0.1, 0.0, -0.1, 0.0)
 _BASE = -3.0  # the score of a sentence, before training: one in twenty is evidence
 _INNER = 128
 _UNKNOWN = 100  # MiniLM's ids
@@ -47,9 +49,10 @@ class Sentences:
 
 @dataclass(frozen=True)
 class Text:
-    """What is compared at first glance: a passage, or a question, as MiniLM's pieces."""
+    """What is compared at first glance: a question or a passage, its places from `start` on, as pieces."""
 
     row: int
+    start: int
     pieces: Pieces
 
 
@@ -110,7 +113,7 @@ class Evidence(nn.Module):
         firsts = torch.tensor(sentences.first, device=states.device, dtype=torch.long)
         ends = torch.tensor(sentences.end, device=states.device, dtype=torch.long)
         pooled = self.norm(_means(states, rows, firsts, ends))
-        scores = _SHARP * (features @ self.weigh) + self.base
+        scores = features @ self.weigh + self.base
         scores = scores + self.inner(torch.cat([pooled, features], 1))[:, 0]
         return _lay_out(states, sentences, scores, pooled, features)
 
@@ -157,7 +160,7 @@ def _lay_out(
 def _summary(scores: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
     """Return what a prompt's scores (S,) and features (S, FEATURES) say of it as a whole (SUMMARY,)."""
     best = scores.topk(min(3, len(scores))).values
-    most = features[:, [0, 1, 4]].amax(0)
+    most = features[:, [0, 2, 3]].amax(0)
     return torch.cat([best[:1], scores.logsumexp(0)[None], best.mean()[None], most])
 
 
@@ -170,12 +173,13 @@ def compare(
 ) -> torch.Tensor:
     """Return the sentences' features (T, FEATURES).
 
-    The cosines with the question of the sentence and of its passage; how far the sentence is behind its
-    passage's best, and behind the prompt's best; the share of the question's words that stand in the
-    sentence, and in its passage; the sentence's length; whether it is the best of the prompt.
+    Of the sentence: its cosine with the question; how well its words, read in their passage, match the
+    question's (late interaction: Khattab and Zaharia 2020, arXiv:2004.12832, the rarer words weighing more);
+    the share of the question's words that it holds; how far it is behind the prompt's best in each of the
+    three; its length; its place in its passage. Of its passage: the cosine, the share of the words, the rank.
 
     Args:
-        glance: what embeds the texts.
+        glance: what reads the texts.
         questions: one a row, in order.
         passages: of the whole batch, as `sentences.passage` counts them.
         sentences: where they stand.
@@ -186,21 +190,62 @@ def compare(
     rows = ids.tolist()
     places = zip(sentences.row, sentences.first, sentences.end, strict=True)
     texts = [_known(rows[row][first:end]) for row, first, end in places]
-    vectors = glance([*(q.pieces for q in questions), *(p.pieces for p in passages), *texts])
-    asked, read, said = vectors.split([len(questions), len(passages), len(texts)])
+    vectors = glance.embed([*(_known(t.pieces) for t in (*questions, *passages)), *texts])
+    asked, read, said = torch.split(vectors, [len(questions), len(passages), len(texts)])
     row = torch.tensor(sentences.row, device=ids.device)
     passage = torch.tensor(sentences.passage, device=ids.device)
-    near = (said * asked[row]).sum(1)
-    around = (read[passage] * asked[row]).sum(1)
-    best = near.new_full((len(passages),), -1.0).scatter_reduce(0, passage, near, "amax")[passage]
-    most = near.new_full((len(questions),), -1.0).scatter_reduce(0, row, near, "amax")[row]
+    near, around = (said * asked[row]).sum(1), (read[passage] * asked[row]).sum(1)
     words = [_Words(question.pieces) for question in questions]
-    held = [words[r].held(text) for r, text in zip(sentences.row, texts, strict=True)]
-    about = [words[passages[p].row].held(passages[p].pieces) for p in sentences.passage]
+    held = torch.tensor([words[r].held(text) for r, text in zip(sentences.row, texts, strict=True)])
+    about = torch.tensor([words[passages[p].row].held(passages[p].pieces) for p in sentences.passage])
+    match = _late(glance, questions, passages, sentences, words)
+    behind = [
+        column - _most(column, row, len(questions))[row] for column in (near, match, held.to(ids.device))
+    ]
+    told = [*_counted(sentences, passages, texts)]
+    columns = [near, around, match, held, about, *behind, *told]
+    found = torch.stack([column.to(ids.device) for column in columns], 1)
+    return found * torch.tensor(_SCALE, device=ids.device)
+
+
+def _late(
+    glance: Glance,
+    questions: Sequence[Text],
+    passages: Sequence[Text],
+    sentences: Sentences,
+    words: Sequence[_Words],
+) -> torch.Tensor:
+    """Return for each sentence (T,) the mean over the question's words of the best match among its own."""
+    asked = glance.read([question.pieces for question in questions])
+    read = glance.read([passage.pieces for passage in passages])
+    weights = [torch.tensor(w.shares, device=states.device) for w, states in zip(words, asked, strict=True)]
+    grids = [asked[p.row] @ states.T for p, states in zip(passages, read, strict=True)]
+    found = []
+    for row, number, first, end in zip(
+        sentences.row, sentences.passage, sentences.first, sentences.end, strict=True
+    ):
+        grid = grids[number][:, first - passages[number].start : end - passages[number].start]
+        found.append(weights[row] @ grid.amax(1) if grid.numel() else grid.new_zeros(()))
+    return torch.stack(found)
+
+
+def _most(column: torch.Tensor, row: torch.Tensor, rows: int) -> torch.Tensor:
+    """Return each prompt's highest value (B,) of a column (T,)."""
+    return column.new_full((rows,), -1.0).scatter_reduce(0, row, column, "amax")
+
+
+def _counted(
+    sentences: Sentences, passages: Sequence[Text], texts: Sequence[Pieces]
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return each sentence's length, its passage's rank and its place in the passage (T,), all about one."""
+    first = {passage.row: number for number, passage in reversed(list(enumerate(passages)))}
+    begins: dict[int, int] = {}
+    for number, passage in enumerate(sentences.passage):
+        begins.setdefault(passage, number)
     lengths = [math.log(len(text) + 1) / 4 for text in texts]
-    columns = [near, around, near - best, near - most]
-    columns += [torch.tensor(column, device=ids.device) for column in (held, about, lengths)]
-    return torch.stack([*columns, (near == most).float()], 1)
+    ranks = [(p - first[r]) / 4 for r, p in zip(sentences.row, sentences.passage, strict=True)]
+    places = [(number - begins[p]) / 10 for number, p in enumerate(sentences.passage)]
+    return torch.tensor(lengths), torch.tensor(ranks), torch.tensor(places)
 
 
 def _known(pieces: Sequence[int]) -> Pieces:
@@ -211,8 +256,10 @@ class _Words:
     """A question's words and what each weighs: the rarer, the more, as their places in MiniLM's list say."""
 
     def __init__(self, pieces: Pieces) -> None:
-        self.weights = {piece: _rarity(piece) for piece in pieces}
+        self.weights = {piece: _rarity(piece) for piece in _known(pieces)}
         self.total = sum(self.weights.values()) or 1.0
+        every = [_rarity(piece) for piece in pieces]
+        self.shares = [weight / (sum(every) or 1.0) for weight in every]
 
     def held(self, text: Pieces) -> float:
         """Return the share of the question's words that the text holds, by weight."""

@@ -2,7 +2,7 @@
 
 MiniLM was trained to put a question near what answers it, each read alone. Reading them together, as the
 encoder does, loses that, and a few thousand examples do not bring all of it back. So the question, the
-sentences and the passages are also embedded alone, by the weights as installed.
+sentences and the passages are also read alone, by the weights as installed.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 - the field's name for it
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from transformers import BertModel
 
 Pieces = tuple[int, ...]
 
 _CLS, _SEP = 101, 102  # MiniLM's ids
-_LENGTHS = (16, 32, 64, 128, 256)  # texts are padded to these: bfloat16 compiles each shape
-_LONGEST = _LENGTHS[-1]  # tokens, as MiniLM was trained
+_LENGTHS = (16, 32, 64, 128, 256, 512)  # texts are padded to these: bfloat16 compiles each shape
 _GROUP = 8  # and batches to a multiple of it
 _BATCH = 64
-_REMEMBERED = 20_000  # texts, 30 MB
+_EMBEDDINGS = 20_000  # remembered, 30 MB
+_READINGS = 200  # remembered, at most 150 MB
 
 
 def twin(minilm: BertModel) -> BertModel:
@@ -39,45 +39,72 @@ def twin(minilm: BertModel) -> BertModel:
 
 
 class Glance(nn.Module):
-    """Embeds texts as MiniLM does; nothing in it is trained, and the last texts are remembered."""
+    """Reads texts as MiniLM does; nothing in it is trained, and the last texts are remembered."""
 
     def __init__(self, minilm: BertModel) -> None:
         super().__init__()
         self.minilm = twin(minilm)
-        self._known: OrderedDict[Pieces, torch.Tensor] = OrderedDict()
+        self._embeddings: OrderedDict[Pieces, torch.Tensor] = OrderedDict()
+        self._readings: OrderedDict[Pieces, torch.Tensor] = OrderedDict()
 
     def train(self, mode: bool = True) -> Glance:  # noqa: ARG002 - torch's signature
         """Stay in evaluation mode: no dropout here."""
         return super().train(False)
 
     @torch.no_grad()
-    def forward(self, texts: Sequence[Pieces]) -> torch.Tensor:
+    def embed(self, texts: Sequence[Pieces]) -> torch.Tensor:
         """Return the L2-normalised mean-pooled embeddings (n, H) of texts given as MiniLM's pieces."""
-        fresh = sorted({text for text in texts if text not in self._known}, key=len)
+
+        def mean(states: torch.Tensor, lengths: Sequence[int]) -> list[torch.Tensor]:
+            sums = [line[: length + 2].sum(0) for line, length in zip(states, lengths, strict=False)]
+            return [F.normalize(total, dim=0) for total in sums]
+
+        return torch.stack(self._recall(self._embeddings, _EMBEDDINGS, texts, mean))
+
+    @torch.no_grad()
+    def read(self, texts: Sequence[Pieces]) -> list[torch.Tensor]:
+        """Return each text's L2-normalised states, one a piece, (pieces, H)."""
+
+        def states_of(states: torch.Tensor, lengths: Sequence[int]) -> list[torch.Tensor]:
+            lines = zip(states, lengths, strict=False)
+            return [F.normalize(line[1 : length + 1], dim=-1) for line, length in lines]
+
+        return self._recall(self._readings, _READINGS, texts, states_of)
+
+    def _recall(
+        self,
+        known: OrderedDict[Pieces, torch.Tensor],
+        most: int,
+        texts: Sequence[Pieces],
+        pick: Callable[[torch.Tensor, Sequence[int]], list[torch.Tensor]],
+    ) -> list[torch.Tensor]:
+        fresh = sorted({text for text in texts if text not in known}, key=len)
         for size in _LENGTHS:
             group = [text for text in fresh if _length(text) == size]
             for at in range(0, len(group), _BATCH):
                 batch = group[at : at + _BATCH]
-                self._known.update(zip(batch, self._embed(batch, size), strict=False))
-        found = [self._known[text] for text in texts]
+                kept = [min(len(text), size - 2) for text in batch]
+                known.update(zip(batch, pick(self._states(batch, size), kept), strict=True))
+        found = [known[text] for text in texts]
         for text in texts:
-            self._known.move_to_end(text)
-        while len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
-        return torch.stack(found) if found else torch.zeros(0, self.minilm.config.hidden_size)
+            known.move_to_end(text)
+        while len(known) > most:
+            known.popitem(last=False)
+        return found
 
-    def _embed(self, texts: Sequence[Pieces], length: int) -> torch.Tensor:
-        device = self.minilm.embeddings.word_embeddings.weight.device
+    def _states(self, texts: Sequence[Pieces], length: int) -> torch.Tensor:
+        """Return the states (n or more, length, H) of texts between [CLS] and [SEP]."""
         pieces = torch.zeros(len(texts) + -len(texts) % _GROUP, length, dtype=torch.long)
         pieces[:, 0] = _CLS
         for line, text in zip(pieces, texts, strict=False):
             kept = text[: length - 2]
             line[1 : len(kept) + 2] = torch.tensor([*kept, _SEP])
-        pieces = pieces.to(device)
-        real = (pieces != 0).long()
-        states = self.minilm(input_ids=pieces, attention_mask=real).last_hidden_state.float()
-        return F.normalize((states * real[..., None]).sum(1), dim=-1)
+        pieces = pieces.to(self.minilm.embeddings.word_embeddings.weight.device)
+        states: torch.Tensor = self.minilm(
+            input_ids=pieces, attention_mask=(pieces != 0).long()
+        ).last_hidden_state
+        return states.float()
 
 
 def _length(text: Pieces) -> int:
-    return next((size for size in _LENGTHS if size >= len(text) + 2), _LONGEST)
+    return next((size for size in _LENGTHS if size >= len(text) + 2), _LENGTHS[-1])

@@ -24,6 +24,7 @@ ELSEWHERE = 0.08  # share of the answerable rows whose whole passage is: only re
 CLOZE = 0.1  # cloze questions for each row
 DROPPED = 0.3  # share of a document row's passages without evidence that are left out
 TAKEN_OUT = 0.12  # share of the document rows whose answering sentences are
+GENERAL = 0.4  # share of the general rows in one epoch, where there are rows of documents
 FIELDS = 0.5  # share of the fields asked in one epoch
 
 
@@ -42,7 +43,7 @@ def epoch(pool: Pool, seed: int) -> Iterator[Example]:
     """Yield the examples of one epoch in random order."""
     rng = random.Random(seed)  # noqa: S311 - sampling, not secrets
     makers: list[Callable[[], Example | None]] = [
-        *(partial(_general, pool, index, rng) for index in range(len(pool.rows))),
+        *(partial(_general, pool, index, rng) for index in _share(pool, rng)),
         *(partial(_invented, pool, rng) for _ in range(int(CLOZE * len(pool.rows)))),
         *(partial(_documented, row, rng) for row in pool.documents),
         *(partial(from_row, row, rng) for row in pool.fields if rng.random() < FIELDS),
@@ -52,6 +53,12 @@ def epoch(pool: Pool, seed: int) -> Iterator[Example]:
         example = make()
         if example is not None:
             yield example
+
+
+def _share(pool: Pool, rng: random.Random) -> list[int]:
+    """Return the general rows of an epoch: all, or with rows of documents a share, not to drown those."""
+    every = range(len(pool.rows))
+    return [index for index in every if not pool.documents or rng.random() < GENERAL]
 
 
 def _general(pool: Pool, index: int, rng: random.Random) -> Example | None:

@@ -58,6 +58,7 @@ class Run:
     alpha: int = 64
     adapter_rate: float = 5e-4
     decoder_rate: float = 5e-4
+    evidence_rate: float = 2e-3  # of what judges the sentences
     warmup: int = 60
     evidence: float = 0.3  # weight of the sentences' own loss
     decoys: float = 0.2  # share of the answers that begin with a wrong quote
@@ -146,14 +147,20 @@ class Trainer:
     def __init__(self, run: Run, model: Any, make: Featurizer, device: str) -> None:
         self.run, self.model, self.make, self.device = run, model, make, device
         self.out = Path(run.out)
-        adapter = [p for n, p in model.named_parameters() if p.requires_grad and "lora_" in n]
-        decoder = [p for n, p in model.named_parameters() if p.requires_grad and "lora_" not in n]
         groups = [
-            {"params": adapter, "lr": run.adapter_rate},
-            {"params": decoder, "lr": run.decoder_rate, "weight_decay": 0.01},
+            {"params": self._parameters("lora_"), "lr": run.adapter_rate},
+            {"params": self._parameters(".evidence."), "lr": run.evidence_rate, "weight_decay": 0.01},
+            {"params": self._parameters(""), "lr": run.decoder_rate, "weight_decay": 0.01},
         ]
         self.optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
         self.step, self.began = 0, time.time()
+
+    def _parameters(self, part: str) -> list[torch.nn.Parameter]:
+        """Return what is trained of a part; the empty name stands for what is in neither other part."""
+        trained = [(n, p) for n, p in self.model.named_parameters() if p.requires_grad]
+        if part:
+            return [p for n, p in trained if part in n]
+        return [p for n, p in trained if "lora_" not in n and ".evidence." not in n]
 
     def train(self) -> None:
         """Run all epochs, from the last checkpoint on."""
