@@ -83,4 +83,6 @@ def worker_duties(
     from handlers.audience import Audiences
     from knowledge.search import search
 
-    return kb_duties(client, services, Audiences(client, services), kb, partial(search, pool, embedder))
+    return kb_duties(
+        client, services, Audiences(client, services.reading), kb, partial(search, pool, embedder)
+    )

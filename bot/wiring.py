@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from bot.config import Settings
     from grammars.engine.protocol import Engine
+    from handlers.audience import Readers
     from handlers.services import AnswerQuestion, Known, Reading, Services
     from knowledge.answers import Answer
     from knowledge.audience import Audience
@@ -153,6 +154,18 @@ def services(pool: Pool, jobs: App, answer: AnswerQuestion) -> Services:
     from knowledge.jobs import Deferrer
 
     return over(Conversations(pool, Deferrer(jobs)), answer, reading(pool))
+
+
+async def readers(settings: Settings, pool: Pool, place: str) -> Readers:
+    """Return who will see a reply to a person or in a channel, by the id in Slack.
+
+    Raises:
+        SettingsError: there is no bot token to ask Slack with.
+    """
+    from handlers.audience import Audiences
+
+    audiences = Audiences(slack_client(settings), reading(pool))
+    return await (audiences.of_person if place[0] in "UW" else audiences.in_channel)(place)
 
 
 def reading(pool: Pool) -> Reading:

@@ -68,7 +68,7 @@ def build_app(
     )
     for feature in FEATURES:
         feature.join(app, services)
-    audiences = Audiences(client, services)
+    audiences = Audiences(client, services.reading)
     for showing in SHOWING:
         showing.join(app, services, audiences)
     home.join(app, services, audiences, administration)

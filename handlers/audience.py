@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from slack_sdk.web.async_client import AsyncWebClient
 
     from handlers.audience_directory import Person
-    from handlers.services import Services
+    from handlers.services import Reading, Services
     from knowledge.answers import Answer
     from knowledge.conversations import Question
 
@@ -56,17 +56,17 @@ class Readers:
 
 
 class Audiences:
-    """Tells who will see a reply, through a client and what the services know of listed readers."""
+    """Tells who will see a reply, through a client and what is known of listed readers."""
 
     def __init__(
-        self, client: AsyncWebClient, services: Services, now: Callable[[], float] = time.monotonic
+        self, client: AsyncWebClient, reading: Reading, now: Callable[[], float] = time.monotonic
     ) -> None:
-        self._services = services
+        self._reading = reading
         self.directory = Directory(client, now)
 
     async def versions(self, subjects: Collection[str]) -> Mapping[str, int]:
         """Return how often each of these changed."""
-        return await self._services.reading.membership_versions(subjects)
+        return await self._reading.membership_versions(subjects)
 
     async def of(self, question: Question) -> Readers:
         """Return who will see the answer to a question."""
@@ -88,7 +88,7 @@ class Audiences:
         return await self._readers(members, channel, OUTSIDERS)
 
     async def _readers(self, people: Collection[str], place: str, note: str) -> Readers:
-        listed = await self._services.reading.listed_readers()
+        listed = await self._reading.listed_readers()
         versions = await self.versions([*people, *listed])
         try:
             found = await self.directory.people(people, versions)

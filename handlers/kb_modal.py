@@ -20,12 +20,7 @@ VALUE = "value"  # the action id of every input
 ADD_TITLE, EDIT_TITLE, REMOVE_TITLE = "Add a source", "Edit a source", "Remove a source"
 ADD, SAVE, REMOVE, CANCEL = "Add", "Save", "Remove", "Cancel"
 SURE = "Its documents and passages are forgotten at once, and answers that quote them say so. Its files stay."
-LISTED = "listed"
-AUDIENCES = {
-    EVERYONE: "Everyone in the workspace, guests excepted",
-    GUESTS: "Everyone in the workspace, guests too",
-    LISTED: "Only those listed here:",
-}
+AUDIENCES = {EVERYONE: "Every member of the workspace", GUESTS: "Its guests"}
 NOBODY = "Choose at least one channel, group or person, or let everyone read it."
 NO_LINK = "This must begin with https:// or http://."
 
@@ -81,25 +76,25 @@ def _fields(source: Source | None, groups: Sequence[Mapping[str, Any]]) -> list[
     include, exclude = "\n".join(of.get("include", [])), "\n".join(of.get("exclude", []))
     return [
         field(NAME, "Name", line(of.get("name"), "handbook"), optional=not of),
-        field(INCLUDE, "Only these files", line(include, "guides/**/*.md", lines=True), hint="A glob a line"),
-        field(EXCLUDE, "Not these files", line(exclude, "drafts/**", lines=True), hint="A glob a line"),
+        *_audience_fields(of.get("audience"), groups),
         field(SCHEDULE, "When to look again", line(of.get("schedule"), "15m, 6h, 1d, 0 3 * * *, never")),
         field(LINK, "Where a person opens them", line(of.get("link_base"), "https://wiki.example.com")),
-        *_audience_fields(of.get("audience"), groups),
+        field(INCLUDE, "Only these files", line(include, "guides/**/*.md", lines=True), hint="A glob a line"),
+        field(EXCLUDE, "Not these files", line(exclude, "drafts/**", lines=True), hint="A glob a line"),
     ]
 
 
 def _audience_fields(audience: Sequence[str] | None, groups: Sequence[Mapping[str, Any]]) -> list[Block]:
     names = [EVERYONE] if audience is None else audience
-    chosen = LISTED if set(names) - {EVERYONE, GUESTS} else (GUESTS if GUESTS in names else EVERYONE)
     choices = {value: option(value, words) for value, words in AUDIENCES.items()}
-    radio = {"type": "radio_buttons", "options": list(choices.values()), "initial_option": choices[chosen]}
+    boxes = {"type": "checkboxes", "options": list(choices.values())}
+    boxes |= _initial("initial_options", [choices[name] for name in AUDIENCES if name in names])
     channels = {"type": "multi_conversations_select", "filter": {"include": ["public", "private"]}}
     channels |= _initial("initial_conversations", [name for name in names if name[0] in "CG"])
     people = {"type": "multi_users_select"} | _initial("initial_users", [n for n in names if n[0] in "UW"])
     blocks = [
-        field(AUDIENCE, "Who may read it", radio, optional=False),
-        field(CHANNELS, "Whoever is in these channels", channels),
+        field(AUDIENCE, "Who may read it", boxes),
+        field(CHANNELS, "And whoever is in these channels", channels),
         field(PEOPLE, "These people", people),
     ]
     if groups:
@@ -178,7 +173,6 @@ def _value(state: Mapping[str, Any]) -> Any:
 
 
 def _audience(given: Mapping[str, Any]) -> list[str] | None:
-    choice = given.get(AUDIENCE)
-    if choice == LISTED:
-        return [name for block in (CHANNELS, GROUPS, PEOPLE) for name in given.get(block) or []]
-    return [EVERYONE, GUESTS] if choice == GUESTS else None
+    """Return the names that were chosen; the workspace's members alone are the default."""
+    names = [name for block in (AUDIENCE, CHANNELS, GROUPS, PEOPLE) for name in given.get(block) or []]
+    return None if names == [EVERYONE] else names

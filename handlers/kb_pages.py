@@ -28,12 +28,11 @@ WORDS = {"everyone": "members of the workspace", "guests": "its guests"}
 COMPLETE = "{seen} seen = {indexed} indexed + {unchanged} unchanged + {failed} failed; {removed} removed"
 OLDEST = "A change waits since "
 NEWER, OLDER = "\u2190 Before", "More \u2192"
-SIGNS = {"added": "+", "changed": "~", "removed": "\u2212"}
 
 SOURCES_A_PAGE = 5
 CHANGES_A_PAGE = 20
 MOST_FAILURES = 3
-LONGEST = 200  # characters of a name, path or reason
+LONGEST = 120  # characters of a name, path or reason
 
 
 def status_page(status: Status, page: int = 1) -> list[Block]:
@@ -57,12 +56,12 @@ def status_blocks(status: Status, shown: Sequence[SourceStatus]) -> list[Block]:
 
 def _status(source: SourceStatus) -> list[Block]:
     counted = f"  {count(source.documents, 'document')}, {count(source.passages, 'passage')}"
-    lines = [section(text(source.name, bold=True), text(counted)), section(*_last_run(source))]
+    lines = [section(text(clip(source.name, LONGEST), bold=True), text(counted)), section(*_last_run(source))]
     if source.oldest_unseen:
         lines.append(section(text(OLDEST), moment(source.oldest_unseen)))
     if source.error:
         lines.append(section(text(f"\u26a0 {clip(source.error, LONGEST)}")))
-    blocks: list[Block] = [{"type": "divider"}, rich_text(*apart(lines))]
+    blocks: list[Block] = [{"type": "divider"}, rich_text(*lines)]
     failures = [f"{clip(one.path, LONGEST)}: {clip(one.reason, LONGEST)}" for one in source.failures]
     if failures:
         more = len(failures) - MOST_FAILURES
@@ -76,18 +75,20 @@ def _status(source: SourceStatus) -> list[Block]:
 def _last_run(source: SourceStatus) -> list[Block]:
     if source.started_at is None:
         return [text(NEVER_RUN + (", waiting for a worker" if source.waiting else ""))]
-    counts = COMPLETE.format(
-        seen=f"{source.seen:,}",
-        indexed=f"{source.indexed:,}",
-        unchanged=f"{source.unchanged:,}",
-        failed=f"{source.failed:,}",
-        removed=f"{source.removed:,}",
-    )
-    state = "Reindexing since " if source.state == "running" else f"Last run {source.state} "
-    parts = [text(state), moment(source.finished_at or source.started_at), text(f": {counts}")]
-    if source.due_at:
-        parts += [text(". Next "), moment(source.due_at)]
-    return parts
+    if source.state == "running":
+        done = source.indexed + source.unchanged + source.failed
+        return [text("Reindexing since "), moment(source.started_at), text(f": {done:,} of {source.seen:,}")]
+    parts = [text(f"Last run {source.state} "), moment(source.finished_at or source.started_at)]
+    parts.append(text(f": {_counts(source)}"))
+    return [*parts, text(". Next "), moment(source.due_at)] if source.due_at else parts
+
+
+def _counts(run: Run | SourceStatus) -> str:
+    """Return a run's counts, which add up."""
+    counts = {
+        name: f"{getattr(run, name):,}" for name in ("seen", "indexed", "unchanged", "failed", "removed")
+    }
+    return COMPLETE.format(**counts)
 
 
 def sources_page(sources: Sequence[Source], page: int = 1) -> list[Block]:
@@ -103,7 +104,11 @@ def sources_page(sources: Sequence[Source], page: int = 1) -> list[Block]:
 
 def _source(source: Source) -> list[Block]:
     lines = [
-        section(text(source.name, bold=True), text("  "), text(clip(source.uri, LONGEST), code=True)),
+        section(
+            text(clip(source.name, LONGEST), bold=True),
+            text("  "),
+            text(clip(source.uri, LONGEST), code=True),
+        ),
         section(text("For "), *readers(source.audience), text(f". Looked at {schedule(source.schedule)}.")),
     ]
     if source.include or source.exclude:
@@ -114,7 +119,7 @@ def _source(source: Source) -> list[Block]:
         button("Edit", EDIT, source.name),
         button("Remove", REMOVE, source.name, style="danger"),
     ]
-    return [{"type": "divider"}, rich_text(*apart(lines)), {"type": "actions", "elements": actions}]
+    return [{"type": "divider"}, rich_text(*lines), {"type": "actions", "elements": actions}]
 
 
 def schedule(value: str | None) -> str:
@@ -151,9 +156,10 @@ def changes_page(changes: Sequence[Change], since: datetime, filters: str, page:
     shown, buttons = paged(f"diff {filters}".strip(), changes, CHANGES_A_PAGE, page)
     lines = [
         section(
-            text(f"{SIGNS[one.change]} ", code=True),
-            text(f" {clip(one.path, LONGEST)}  "),
-            text(f"{one.source}, ", italic=True),
+            text(f"{one.change} "),
+            text(clip(one.path, LONGEST), bold=True),
+            text("  "),
+            text(f"{clip(one.source, LONGEST)}, ", italic=True),
             moment(one.changed_at),
         )
         for one in shown
@@ -174,26 +180,21 @@ def paged(call: str, rows: Sequence[Any], size: int, page: int) -> tuple[Sequenc
 def run_line(run: Run) -> Block:
     """Return how far a run is."""
     if run.state == "waiting":
-        return section(text(run.source, bold=True), text("  waiting for a worker"))
+        return section(text(clip(run.source, LONGEST), bold=True), text("  waiting for a worker"))
     if run.state == "running":
         share = run.done / run.seen if run.seen else 0.0
-        told = f"  {bar(share)}  {run.done:,} of {run.seen:,}"
-        return section(text(run.source, bold=True), text(told))
-    counts = COMPLETE.format(
-        seen=f"{run.seen:,}",
-        indexed=f"{run.indexed:,}",
-        unchanged=f"{run.unchanged:,}",
-        failed=f"{run.failed:,}",
-        removed=f"{run.removed:,}",
-    )
+        told = text(f"  {run.done:,} of {run.seen:,}")
+        return section(
+            text(clip(run.source, LONGEST), bold=True), text("  "), text(bar(share), code=True), told
+        )
     error = f". {clip(run.error, LONGEST)}" if run.error else ""
-    return section(text(run.source, bold=True), text(f"  {run.state}: {counts}{error}"))
+    return section(text(clip(run.source, LONGEST), bold=True), text(f"  {run.state}: {_counts(run)}{error}"))
 
 
 def bar(share: float, width: int = 20) -> str:
     """Return a bar that is filled to a share of 0 to 1."""
     filled = int(min(max(share, 0.0), 1.0) * width)
-    return "\u2588" * filled + "\u2591" * (width - filled)
+    return "\u25a0" * filled + "\u00b7" * (width - filled)
 
 
 def header(words: str) -> Block:
@@ -228,9 +229,3 @@ def moment(when: datetime) -> Block:
 def count(number: int, word: str) -> str:
     """Return a number of things."""
     return f"1 {word}" if number == 1 else f"{number:,} {word}s"
-
-
-def apart(lines: Sequence[Block]) -> list[Block]:
-    """Return sections that each stand on a line of their own."""
-    ended = [section(*line["elements"], text("\n")) for line in lines[:-1]]
-    return [*ended, *lines[-1:]]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from slack_sdk.errors import SlackApiError
 
 from handlers.errors import hopeless
-from handlers.kb_pages import apart, button, header, run_line
+from handlers.kb_pages import button, header, run_line
 from handlers.rich import rich_text
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def progress_blocks(runs: Sequence[Run]) -> list[Block]:
     ongoing = [run for run in runs if run.state in OPEN]
     blocks: list[Any] = [header(RUNNING if ongoing else OVER)]
     if runs:
-        blocks.append(rich_text(*apart([run_line(run) for run in runs[:MOST_LINES]])))
+        blocks.append(rich_text(*(run_line(run) for run in runs[:MOST_LINES])))
     if ongoing:
         numbers = " ".join(str(run.id) for run in ongoing)
         cancel = button(CANCEL_LABEL, CANCEL_RUNS, numbers, style="danger")

@@ -63,7 +63,7 @@ class Delivery:
         self.client = client
         self.services = services
         self.bot_user = bot_user
-        self.audiences = Audiences(client, services)
+        self.audiences = Audiences(client, services.reading)
         self.pace = Pace()
 
     async def settle(self, question_id: int, *, attempt: int) -> None:

@@ -19,6 +19,7 @@ class Command:
     name: str
     description: str = ""
     usage: str = ""
+    escape: bool = False  # whether people, channels and links in its text are marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,8 @@ class App:
 
 
 def _command(row: Mapping[str, Any]) -> Command:
-    return Command(row["command"], row.get("description", ""), row.get("usage_hint", ""))
+    about = row.get("description", ""), row.get("usage_hint", "")
+    return Command(row["command"], *about, escape=bool(row.get("should_escape")))
 
 
 def _shortcut(row: Mapping[str, Any]) -> Shortcut:

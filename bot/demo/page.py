@@ -141,6 +141,7 @@ class Page:
             "shortcuts": [asdict(shortcut) for shortcut in slack.app.shortcuts],
             "starters": self.starters,
             "people": self.people(),
+            "groups": {group["id"]: group["handle"] for group in state.groups},
             "channels": [self._seen(channel, user) for channel in state.visible_to(user)],
             "views": slack.views.stacks.get(user, []),
             "home": state.homes.get(user),

@@ -19,10 +19,12 @@ def stored(workspace: Workspace, text: str) -> str:
     """Return typed text as messages hold it; inside code nothing is a mention or a link."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     parts = CODE.split(escaped)
-    return "".join(part if index % 2 else _marked(workspace, part) for index, part in enumerate(parts))
+    return "".join(part if index % 2 else marked(workspace, part) for index, part in enumerate(parts))
 
 
-def _marked(workspace: Workspace, text: str) -> str:
+def marked(workspace: Workspace, text: str) -> str:
+    """Return typed text with mentions, channels and links marked, as a command that asks for it gets it."""
+
     def mark(match: re.Match[str]) -> str:
         if match["link"]:
             return f"<{match['link']}>"

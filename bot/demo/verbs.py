@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bot.demo.errors import ApiError
 from bot.demo.interactions import Interactions
 from bot.demo.methods.files import new_file, public
-from bot.demo.typed import stored
+from bot.demo.typed import marked, stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -199,7 +199,10 @@ class LocalWorkspace:
 
     async def command(self, user: str, channel: str, text: str) -> None:
         """Run a slash command: `/ask How …?`."""
-        await self.interactions.command(self._user(user), self._inside(user, channel), text)
+        name = text.partition(" ")[0]
+        escapes = any(command.escape for command in self.slack.app.commands if command.name == name)
+        line = marked(self.state, text) if escapes else text
+        await self.interactions.command(self._user(user), self._inside(user, channel), line)
 
     async def shortcut(
         self, user: str, callback_id: str, channel: str | None = None, ts: str | None = None

@@ -123,7 +123,7 @@ async def test_somebody_of_another_workspace_counts_as_nobody_who_is_not_listed(
     async def elsewhere(**_: Any) -> dict[str, Any]:
         return {"user": {"id": "U0PRIYA001", "team_id": "T0ANOTHER1"}}
 
-    audiences = Audiences(bot.delivery.client, bot.services)
+    audiences = Audiences(bot.delivery.client, bot.services.reading)
     audiences.directory._client.users_info = elsewhere  # type: ignore[assignment, method-assign]  # a stranger
     assert (await audiences.of_person("U0PRIYA001")).audience.as_json() == [["U0PRIYA001"]]
 

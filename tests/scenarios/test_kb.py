@@ -116,13 +116,13 @@ async def test_a_form_says_field_by_field_what_cannot_be(bot: Bot, folder: Path)
     assert "memory" in (await added(bot, "memory://x"))[kb_modal.URI]
     assert "is no schedule" in (await added(bot, folder, schedule="often"))[kb_modal.SCHEDULE]
     assert await added(bot, folder, link_base="ftp://x") == {kb_modal.LINK: kb_modal.NO_LINK}
-    assert await added(bot, folder, audience="listed") == {kb_modal.AUDIENCE: kb_modal.NOBODY}
+    assert await added(bot, folder, audience=[]) == {kb_modal.AUDIENCE: kb_modal.NOBODY}
     assert "does not exist" in (await added(bot, folder / "gone"))[kb_modal.URI]
     assert await list_sources(bot.pool) == []
 
 
 async def test_a_source_is_edited_and_removed(bot: Bot, folder: Path) -> None:
-    listed = {"audience": "listed", "people": ["U0MAYA0001"], "groups": ["S0ONCALL01"]}
+    listed = {"audience": [], "people": ["U0MAYA0001"], "groups": ["S0ONCALL01"]}
     assert await added(bot, folder, name="runbooks", **listed) == {}
     (source,) = await list_sources(bot.pool)
     assert source.audience == ["S0ONCALL01", "U0MAYA0001"]
@@ -147,7 +147,7 @@ async def test_a_source_is_edited_and_removed(bot: Bot, folder: Path) -> None:
 async def test_a_search_for_somebody_else_names_but_does_not_show_what_one_may_not_read(
     bot: Bot, folder: Path
 ) -> None:
-    assert await added(bot, folder, audience="listed", people=["U0JONAS001"]) == {}
+    assert await added(bot, folder, audience=[], people=["U0JONAS001"]) == {}
     await told(bot, kb_progress.OVER)
     await bot.workspace.command("maya", "#ops", "/kb search --as <@U0JONAS001|jonas> restart the pod")
     shown = str(await whispered(bot, kb_search.TITLE))

@@ -11,8 +11,9 @@ const LEAF = {
   emoji: ({ name }) => emoji(name),
   user: ({ user_id }) => mention(user_id),
   channel: ({ channel_id }) => h("span", { class: "mention" }, `#${state.channels.get(channel_id)?.name ?? channel_id}`),
+  usergroup: ({ usergroup_id }) => h("span", { class: "mention" }, `@${state.groups?.[usergroup_id] ?? usergroup_id}`),
   broadcast: ({ range }) => h("span", { class: "mention mine" }, `@${range}`),
-  date: ({ fallback, timestamp }) => fallback ?? new Date(timestamp * 1000).toLocaleString(),
+  date: ({ timestamp }) => new Date(timestamp * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }),
 };
 
 function leaf(element) {
