@@ -92,6 +92,7 @@ def requests(count: int) -> list[Request]:
 def load(model: str) -> Loaded:
     """Load a model in float32."""
     if model == "tiny":
+        torch.set_num_threads(1)  # more only wait for one another
         return Loaded(tiny.causal(1), tiny.tokenizer(), lambda prompt: INSTRUCTIONS + tiny.render(prompt))
     if model == "embedded":
         from grammars.embedded.layout import render
@@ -120,7 +121,7 @@ def make_adapters(folder: Path) -> None:
 @contextlib.asynccontextmanager
 async def opened(model: str, folder: Path, **options: Any) -> AsyncIterator[LocalEngine]:
     """Open an engine with its adapters loaded."""
-    async with LocalEngine("soak", lambda: load(model), **options) as engine:
+    async with LocalEngine("soak", lambda: load(model), seconds=600, **options) as engine:
         for name in _adapters(model):
             await engine.load_adapter(name, folder / name)
         yield engine

@@ -16,7 +16,7 @@ async def test_no_answer_is_another_than_alone_through_joins_cancellations_and_s
     module = sys.modules["bench_soak"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
 
-    result = await module.soak("tiny", 4, count=10)
+    result = await module.soak("tiny", 4, count=6)
 
     assert result.wrong == []
     assert min(result.answers, result.streamed, result.given_up, result.switches) > 0

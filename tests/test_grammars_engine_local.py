@@ -253,6 +253,22 @@ async def test_each_adapter_reads_what_prompts_begin_with_for_itself(
     assert len(set(shared)) == 3
 
 
+async def test_an_adapter_is_replaced_while_it_is_chosen_and_stays_where_that_fails(adapters: Path) -> None:
+    asked = Request(PROMPT, "start: /[a-z ]{40}/", {}, max_tokens=60, adapter="v1.2")
+    async with tiny.engine() as engine:
+        await engine.load_adapter("v1.2", adapters / "one")
+        one = (await engine.generate(asked)).text
+        (adapters / "two" / "adapter_model.safetensors").rename(adapters / "two" / "aside")
+        with pytest.raises(AdapterError, match="does not fit"):
+            await engine.load_adapter("v1.2", adapters / "two")
+        assert (await engine.generate(asked)).text == one
+        (adapters / "two" / "aside").rename(adapters / "two" / "adapter_model.safetensors")
+        await engine.load_adapter("v1.2", adapters / "two")
+        two = (await engine.generate(asked)).text
+        await engine.load_adapter("v1.2", adapters / "one")
+        assert (await engine.generate(asked)).text == one != two
+
+
 async def test_what_waits_joins_a_running_batch_until_another_s_turn_comes(
     worker: Worker[str, str], gate: Gate
 ) -> None:

@@ -55,10 +55,12 @@ class Adapters:
         self._base = model
         self._peft = model if hasattr(model, "peft_config") else None
         self._own = model.active_adapter if self._peft else None
+        self._loaded: dict[str, str] = {}  # by an adapter's name, peft's, new each time that it is loaded
+        self._count = 0
         self.manifests: dict[str, Manifest] = {}
 
     def load(self, name: str, folder: Path, *, base: str) -> Manifest:
-        """Load an adapter beside the others, or replace the one of that name.
+        """Load an adapter beside the others, or replace the one of that name, which stays where this fails.
 
         Raises:
             AdapterError: the folder is not an adapter of the model `base`.
@@ -66,23 +68,28 @@ class Adapters:
         manifest = Manifest.read(folder)
         if manifest.base != base:
             raise AdapterError(f"The adapter in {folder} is for {manifest.base!r}; the model is {base!r}.")
+        self._count += 1
+        fresh = f"adapter_{self._count}"
         try:
-            self._load(name, folder)
+            peft = self._load(fresh, folder)
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             raise AdapterError(f"The adapter in {folder} does not fit the model: {error}") from error
+        before = self._loaded.get(name)
+        self._loaded[name] = fresh
         self.manifests[name] = manifest
+        if before:
+            peft.set_adapter(fresh)  # peft warns of deleting what is active
+            peft.delete_adapter(before)
         return manifest
 
-    def _load(self, name: str, folder: Path) -> None:
+    def _load(self, fresh: str, folder: Path) -> Any:
         if self._peft is None:
             from peft import PeftModel
 
-            self._peft = PeftModel.from_pretrained(self._base, str(folder), adapter_name=name).eval()
-            return
-        if name in self._peft.peft_config:
-            self._peft.delete_adapter(name)
-        self._peft.load_adapter(str(folder), adapter_name=name)
-        self._peft.eval()
+            self._peft = PeftModel.from_pretrained(self._base, str(folder), adapter_name=fresh)
+        else:
+            self._peft.load_adapter(str(folder), adapter_name=fresh)
+        return self._peft.eval()
 
     def active(self, name: str | None) -> AbstractContextManager[Any]:
         """Return a context in which the model runs with an adapter; None is the model as it was loaded.
@@ -96,5 +103,5 @@ class Adapters:
             return nullcontext()
         if name is None and self._own is None:
             return self._peft.disable_adapter()  # type: ignore[no-any-return]  # peft is untyped
-        self._peft.set_adapter(name or self._own)
+        self._peft.set_adapter(self._own if name is None else self._loaded[name])
         return nullcontext()

@@ -191,6 +191,8 @@ class Worker(Generic[Item, Result]):
 
 
 def _settle(future: Future[Value], function: Callable[[], Value]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
     try:
         value = function()
     except BaseException as error:  # noqa: BLE001 - handed to the caller
