@@ -1,6 +1,6 @@
 """Search over many passages: load, size, and latency at a recall against exact, with and without a filter.
 
-    python bench/scale.py [--passages 200000] [--questions 200] [--data ../shared/data] [--home FOLDER]
+    python bench/scale.py [--passages 200000] [--real 2000] [--questions 200] [--data ../shared/data]
 
 Passages are real ones, drawn again and again: the text is a page's sentences drawn anew, the vector a real
 passage's with noise of a fifth of its length, so that neighbourhoods are as dense as in a real collection. A
@@ -76,7 +76,7 @@ class Drawn:
 
 
 async def main(options: argparse.Namespace) -> None:
-    real = await read(options.data, options.questions)
+    real = await read(options.data, options.real, options.questions)
     embedder = questions(real)
     with tempfile.TemporaryDirectory() as scratch:
         async with embedded_server(options.home or Path(scratch)) as conninfo:
@@ -91,11 +91,11 @@ async def main(options: argparse.Namespace) -> None:
                     print(f"| {name} | {row} |", flush=True)
 
 
-async def read(data: Path, count: int) -> Real:
+async def read(data: Path, passages: int, count: int) -> Real:
     """Embed the sentences' runs of the folders' pages, and the questions."""
     pages = [*(data / "handbook").rglob("*.md"), *(data / "runbooks").rglob("*.md")]
     runs = [run for page in sorted(pages) for run in page.read_text().split("\n\n") if len(run) > SHORTEST]
-    texts = [run[:1200] for run in random.Random(0).sample(runs, min(len(runs), 2_000))]
+    texts = [run[:1200] for run in random.Random(0).sample(runs, min(len(runs), passages))]
     rows = [json.loads(line) for path in sorted((data / "questions").glob("*.jsonl")) for line in path.open()]
     asked = list(dict.fromkeys(row["question"] for row in rows))[:count]
     async with open_embedder("embedded") as embedder:
@@ -237,6 +237,7 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--passages", type=int, default=200_000)
+    parser.add_argument("--real", type=int, default=2_000, help="passages to draw from")
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--home", type=Path, help="keeps the database; else it is thrown away")
