@@ -11,6 +11,7 @@ from grammars.extraction.check import SchemaRefused, check, parse_schema
 from grammars.extraction.complete import complete
 from grammars.extraction.grammar import enforceable
 from grammars.extraction.minimal import minimal
+from grammars.extraction.modern import modern
 from grammars.extraction.record import ExtractionError, Record
 from grammars.extraction.validate import Validator
 from grammars.schemas import built_in
@@ -145,3 +146,20 @@ def test_whatever_was_read_comes_out_valid_or_not_at_all(definition: Any, value:
 def test_nothing_enforceable_is_taken_out() -> None:
     definition = {"type": "object", "properties": {"not": {"type": "string"}, "format": {"enum": ["x"]}}}
     assert enforceable(definition) == (definition, [])
+
+
+async def test_a_schema_of_an_older_draft_is_read_as_it_was_meant() -> None:
+    old = {
+        "$schema": "http://json-schema.org/draft-04/schema#",
+        "type": "object",
+        "properties": {
+            "pair": {"type": "array", "items": [{"type": "string"}], "additionalItems": False},
+            "size": {"type": "number", "minimum": 0, "exclusiveMinimum": True},
+        },
+        "dependencies": {"pair": ["size"]},
+    }
+    new = modern(old)
+    assert new["properties"]["pair"] == {"type": "array", "prefixItems": [{"type": "string"}], "items": False}
+    assert new["properties"]["size"] == {"type": "number", "exclusiveMinimum": 0}
+    assert (await check(old)).validated == ("/dependentRequired",)
+    assert modern(new) == new

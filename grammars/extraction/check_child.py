@@ -9,6 +9,7 @@ from typing import Any
 
 from grammars.extraction.complete import complete
 from grammars.extraction.grammar import compiles, enforceable, subschemas
+from grammars.extraction.modern import modern
 from grammars.extraction.record import ExtractionError, Record, pointer
 from grammars.extraction.resolve import root
 from grammars.extraction.validate import Validator, check_meta
@@ -33,6 +34,7 @@ def main() -> None:
 
 def inspect(definition: Any) -> dict[str, Any]:
     """Return `{"enforced", "validated"}`, or `{"refused"}` with why."""
+    definition = modern(definition)
     if wrong := check_meta(definition) or _references(definition):
         return {"refused": wrong}
     strict = compiles(definition)

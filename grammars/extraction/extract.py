@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from grammars.extraction.complete import complete
+from grammars.extraction.modern import modern
 from grammars.extraction.read import Embed, read_record
 from grammars.extraction.record import ExtractionError, Record
 from grammars.extraction.validate import Validator
@@ -41,6 +42,7 @@ async def extract(
         raise ExtractionError(EMPTY)
     if len(text) > LONGEST:
         raise ExtractionError(TOO_LONG.format(len(text), LONGEST))
+    definition = modern(definition)
     validator = Validator(definition)
     if engine.extractive:
         record = await read_record(engine, embed, definition, text, reference=reference)

@@ -54,6 +54,11 @@ def compiles(schema: Any, *, lenient: bool = False) -> str | None:
     return "; ".join(told) if refused else None
 
 
+def compiles_lark(lark: str) -> bool:
+    """Whether llguidance takes a grammar."""
+    return not LLMatcher.validate_grammar(LLMatcher.grammar_from_lark(lark), _bytes())
+
+
 @cache
 def _bytes() -> LLTokenizer:
     """Return a tokenizer of bytes: whether a grammar compiles does not depend on the model."""

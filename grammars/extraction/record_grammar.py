@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from grammars.answer.grammar import json_escape
 from grammars.extraction.fields import Field, read_fields
-from grammars.extraction.grammar import OPTIONS, enforceable
+from grammars.extraction.grammar import OPTIONS, compiles_lark, enforceable, subschemas
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
+
+    from grammars.extraction.resolve import Schema
 
 BIGGEST = 10**15
+MOST_RULES = 1_000
 MOST_ITEMS = 50  # of an array without a limit of its own
 _CHUNK = re.compile(r"\w+|\W")
 _SHAPING = frozenset({"pattern", "minLength", "format", "maxLength"})
@@ -24,14 +27,19 @@ def record_grammar(definition: Any, text: str) -> str:
     """Return the llguidance Lark grammar of a compact record.
 
     Members come in the schema's order; one that is not required may be left out. A string without pattern,
-    format or limits of length is a span of the text's own words; every other leaf is as the schema says.
+    format or limits of length is a span of the text's own words; every other leaf is as the schema says. A
+    schema with alternatives, open objects or circles is left to llguidance as a whole: its strings are
+    compared with the text afterwards.
     """
     loose, _ = enforceable(definition)
     grammar = _Grammar(loose if isinstance(loose, dict) else {})
-    grammar.rule("start", grammar.value(read_fields(loose)))
+    if all(_plain(schema) for _, schema in subschemas(loose)):
+        grammar.rule("start", grammar.value(read_fields(loose)))
     chunks = [json_escape(chunk) for chunk in _CHUNK.findall(text)]
     span = json.dumps({"substring_chunks": chunks or [""]})
-    return "\n".join([*grammar.rules, f"SPAN: %regex {span}"]) + "\n"
+    lark = "\n".join([*grammar.rules, f"SPAN: %regex {span}"]) + "\n"
+    usable = 0 < len(grammar.rules) <= MOST_RULES and compiles_lark(lark)
+    return lark if usable else f"start: {_inline(loose)}\n"
 
 
 @dataclass
@@ -89,8 +97,29 @@ class _Grammar:
         if part.nullable and part.kind != "choice":
             schema = {"anyOf": [{"type": "null"}, schema]}
         schema |= {key: self.definition[key] for key in ("$defs", "definitions") if key in self.definition}
-        schema["x-guidance"] = {**OPTIONS, "lenient": True}
-        return f"%json {json.dumps(schema)}"
+        return _inline(schema)
+
+
+def _inline(schema: Any) -> str:
+    guided = schema | {"x-guidance": {**OPTIONS, "lenient": True}} if isinstance(schema, dict) else schema
+    return f"%json {json.dumps(guided)}"
+
+
+def _plain(schema: Schema) -> bool:
+    """Whether a node is one thing: no choice of several, nothing to merge or forbidden, no circle."""
+    ref = schema.get("$ref", "#/$defs/")
+    real = [
+        branch
+        for key in ("anyOf", "oneOf")
+        for branch in schema.get(key, ())
+        if branch != {"type": "null"} and not (isinstance(branch, dict) and "const" in branch)
+    ]
+    types = schema.get("type")
+    several = isinstance(types, list) and len(set(types) - {"null"}) > 1
+    named = ref.startswith(("#/$defs/", "#/definitions/"))
+    merged = {"allOf", "patternProperties"} & schema.keys()
+    forbidden = False in schema.get("properties", {}).values()
+    return not forbidden and named and len(real) <= 1 and not several and not merged
 
 
 def _bounded(schema: dict[str, Any]) -> dict[str, Any]:
@@ -114,7 +143,7 @@ def _special(part: Field) -> bool:
 
 
 def leaves_of(
-    part: Field, value: Any, path: Sequence[str | int] = ()
+    part: Field, value: Any, path: tuple[str | int, ...] = ()
 ) -> Iterator[tuple[tuple[str | int, ...], Field]]:
     """Yield the leaves of a record that state something, with their fields."""
     if part.kind == "object" and isinstance(value, dict):
@@ -125,4 +154,4 @@ def leaves_of(
         for place, item in enumerate(value):
             yield from leaves_of(part.items, item, (*path, place))
     elif isinstance(value, str | int | float | bool):
-        yield tuple(path), part
+        yield path, part
