@@ -2,9 +2,9 @@
 
     python bench/scale.py [--passages 200000] [--real 2000] [--questions 200] [--data ../shared/data]
 
-Passages are real ones, drawn again and again: the text is a page's sentences drawn anew, the vector a real
-passage's with noise of a fifth of its length, so that neighbourhoods are as dense as in a real collection. A
-question is a real one, its vector with the same noise. A hundredth of the passages lies in a source that one
+Passages are drawn from real ones: the text is a passage's sentences drawn anew, the vector lies between those
+of two passages, with noise. (Copies of single passages with little noise make tight clusters, between which
+HNSW loses its way, as no real collection does.) A question is a real one, its vector with the same noise. A hundredth of the passages lies in a source that one
 group may read. Recall is of the dense leg's ten nearest, against a sequential scan; latency is that of the
 whole `search`.
 """
@@ -26,6 +26,7 @@ import numpy as np
 from metrics import percentile
 from pgvector import HalfVector
 
+from knowledge import search as searching
 from knowledge.audience import Audience
 from knowledge.database import migrate, open_pool
 from knowledge.embed import open_embedder
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
-NOISE = 0.2  # of a vector's length
+NOISE = 0.3  # of a vector's length
 SHARE = 0.01  # of the passages that one group may read
 GROUP, READERS = "S0RESTRICTED", Audience.of([{"S0RESTRICTED"}])
 EVERYBODY = Audience.of([{"everyone"}])
@@ -76,6 +77,7 @@ class Drawn:
 
 
 async def main(options: argparse.Namespace) -> None:
+    searching.EF_SEARCH = options.ef_search
     real = await read(options.data, options.real, options.questions)
     embedder = questions(real)
     with tempfile.TemporaryDirectory() as scratch:
@@ -141,7 +143,9 @@ async def fill(pool: Pool, generation: Generation, real: Real, numbers: range) -
     """Copy one batch of passages with their postings."""
     rng, draw = np.random.default_rng(numbers.start), random.Random(numbers.start)
     rows = rng.integers(0, len(real.texts), len(numbers))
-    vectors = noisy(real.vectors[rows], rng)
+    others = rng.integers(0, len(real.texts), len(numbers))
+    weights = rng.uniform(0.5, 1.0, (len(numbers), 1)).astype(np.float32)
+    vectors = noisy(weights * real.vectors[rows] + (1 - weights) * real.vectors[others], rng)
     async with pool.connection() as connection, connection.cursor() as cursor:
         ids = [number + 1 for number in numbers]
         texts = ["\n".join(drawn(real.texts[row], real.texts, draw)) for row in rows]
@@ -240,5 +244,6 @@ if __name__ == "__main__":
     parser.add_argument("--real", type=int, default=2_000, help="passages to draw from")
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--ef-search", type=int, default=searching.EF_SEARCH, help="candidates of HNSW")
     parser.add_argument("--home", type=Path, help="keeps the database; else it is thrown away")
     asyncio.run(main(parser.parse_args()))
