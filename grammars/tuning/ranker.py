@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import json
 from collections import defaultdict
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -77,9 +78,9 @@ async def main() -> None:
     cases = [json.loads(line) for line in arguments.cases.read_text().splitlines() if line]
     embed = Embedder()
     groups: dict[str, list[Leaf]] = defaultdict(list)
-    async with open_engine("embedded") as engine:
+    async with open_engine("embedded") if arguments.replies else nullcontext() as engine:
         for case in cases:
-            for kind, leaf in await _leaves(case, embed, engine if arguments.replies else None):
+            for kind, leaf in await _leaves(case, embed, engine):
                 groups[kind].append(leaf)
     _show({kind: _left_out(leaves) for kind, leaves in groups.items()})
     fitted = {kind: [round(float(w), 4) for w in fit(leaves)] for kind, leaves in groups.items()}
