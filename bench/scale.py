@@ -4,9 +4,9 @@
 
 Passages are drawn from real ones: the text is a passage's sentences drawn anew, the vector lies between those
 of two passages, with noise. (Copies of single passages with little noise make tight clusters, between which
-HNSW loses its way, as no real collection does.) A question is a real one, its vector with the same noise. A hundredth of the passages lies in a source that one
-group may read. Recall is of the dense leg's ten nearest, against a sequential scan; latency is that of the
-whole `search`.
+HNSW loses its way, as in no real collection.) A question is a real one, its vector with the same noise. A
+hundredth of the passages lies in a source that one group may read. Recall is of the dense leg's ten nearest,
+against a sequential scan; latency is that of the whole `search`.
 """
 
 from __future__ import annotations
@@ -109,7 +109,8 @@ def noisy(vectors: Vectors, rng: np.random.Generator) -> Vectors:
     """Return unit vectors near these."""
     noise = rng.normal(size=vectors.shape) * NOISE / np.sqrt(vectors.shape[1])
     moved = vectors + noise
-    return (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
+    unit: Vectors = (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 def questions(real: Real) -> Drawn:
