@@ -35,7 +35,7 @@ async def test_another_process_drives_it_over_json(web: aiohttp.ClientSession) -
         said = await act(web, workspace.url, "say", user="maya", channel="#ops", text="hello @jonas")
         assert workspace.messages("#ops")[0]["ts"] == said["result"]
         state = await (await web.get(f"{workspace.url}/ui/state", params={"user": "U0TOM00001"})).json()
-        assert [one["name"] for one in state["channels"] if one["kind"] != "im"] == ["general"]
+        assert [one["name"] for one in state["channels"] if one["kind"] != "im"] == ["vendors"]
         refused = await act(
             web, workspace.url, "edit", user="jonas", channel="#ops", ts=said["result"], text="x"
         )

@@ -132,7 +132,7 @@ def test_any_answer_makes_messages_that_slack_takes(answer: Answer) -> None:
 @settings(max_examples=60, deadline=None)
 @given(ANSWERS)
 def test_any_answer_makes_a_view_that_slack_takes(answer: Answer) -> None:
-    validate.view(retrieved_view(answer))
+    validate.view(retrieved_view(answer, answer.retrieved))
 
 
 @given(
