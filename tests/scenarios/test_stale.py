@@ -8,12 +8,10 @@ from running_bot import QUOTE, until
 
 from handlers import stale
 from knowledge.jobs import Marker
-from knowledge.sources import add_source, remove_source
+from knowledge.sources import remove_source
 from knowledge.stale import note_changes, stale_quotes
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from running_bot import Bot
 
 URI = "file:///docs/logs.md"
@@ -33,8 +31,7 @@ async def stored(bot: Bot, content: str | None) -> None:
         await note_changes(connection, [URI], Marker(bot.jobs))
 
 
-async def asked(bot: Bot, tmp_path: Path) -> tuple[str, dict[str, Any]]:
-    await add_source(bot.pool, str(tmp_path), name="docs")
+async def asked(bot: Bot) -> tuple[str, dict[str, Any]]:
     await stored(bot, f"# Logs\n\n{QUOTE}\n")
     ts = await bot.workspace.say("maya", "#ops", "@almanac How long are logs kept?")
     (answer,) = await bot.answered("#ops", ts)
@@ -57,8 +54,8 @@ def content(message: dict[str, Any]) -> list[dict[str, Any]]:
     return [{key: value for key, value in block.items() if key != "block_id"} for block in message["blocks"]]
 
 
-async def test_a_quote_that_is_gone_is_marked_and_one_that_is_back_is_not(bot: Bot, tmp_path: Path) -> None:
-    ts, before = await asked(bot, tmp_path)
+async def test_a_quote_that_is_gone_is_marked_and_one_that_is_back_is_not(bot: Bot) -> None:
+    ts, before = await asked(bot)
     await stored(bot, f"# Logs, moved\n\nMore of them.\n\n{QUOTE}\n")
     await bot.idle()
     assert content(bot.replies("#ops", ts)[0]) == content(before)
@@ -74,10 +71,8 @@ async def test_a_quote_that_is_gone_is_marked_and_one_that_is_back_is_not(bot: B
     assert await stale_quotes(bot.pool, 1) == []
 
 
-async def test_the_button_asks_again_and_the_new_answer_stands_in_the_old_ones_place(
-    bot: Bot, tmp_path: Path
-) -> None:
-    ts, answer = await asked(bot, tmp_path)
+async def test_the_button_asks_again_and_the_new_answer_stands_in_the_old_ones_place(bot: Bot) -> None:
+    ts, answer = await asked(bot)
     await remove_source(bot.pool, "docs", defer=Marker(bot.jobs))
     await shown(bot, ts, marked=True)
     assert len(bot.answering.asked) == 1
