@@ -96,7 +96,7 @@ def test_help_comes_fast_and_imports_nothing_heavy() -> None:
 def test_every_command_has_help_and_the_leaves_have_examples(command: list[str]) -> None:
     found = CliRunner().invoke(build_cli(), [*command, "--help"])
     assert found.exit_code == 0
-    if command != ["sources"]:
+    if command not in (["sources"], ["schemas"]):
         examples = found.stdout.partition("Examples:\n")[2].splitlines()
         assert examples
         assert all(f"almanac {' '.join(command)}" in example for example in examples)
