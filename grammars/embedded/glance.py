@@ -99,10 +99,11 @@ class Glance(nn.Module):
         for line, text in zip(pieces, texts, strict=False):
             kept = text[: length - 2]
             line[1 : len(kept) + 2] = torch.tensor([*kept, _SEP])
-        pieces = pieces.to(self.minilm.embeddings.word_embeddings.weight.device)
-        states: torch.Tensor = self.minilm(
-            input_ids=pieces, attention_mask=(pieces != 0).long()
-        ).last_hidden_state
+        device = self.minilm.embeddings.word_embeddings.weight.device
+        pieces = pieces.to(device)
+        with torch.autocast(device.type, torch.bfloat16):  # as in training; twice as fast as float32
+            read = self.minilm(input_ids=pieces, attention_mask=(pieces != 0).long())
+        states: torch.Tensor = read.last_hidden_state
         return states.float()
 
 
