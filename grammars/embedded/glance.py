@@ -14,6 +14,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 - the field's name for it
 
+from grammars.embedded.precision import native_bfloat16
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -44,6 +46,7 @@ class Glance(nn.Module):
     def __init__(self, minilm: BertModel) -> None:
         super().__init__()
         self.minilm = twin(minilm)
+        self._short = native_bfloat16()
         self._embeddings: OrderedDict[Pieces, torch.Tensor] = OrderedDict()
         self._readings: OrderedDict[Pieces, torch.Tensor] = OrderedDict()
 
@@ -101,7 +104,8 @@ class Glance(nn.Module):
             line[1 : len(kept) + 2] = torch.tensor([*kept, _SEP])
         device = self.minilm.embeddings.word_embeddings.weight.device
         pieces = pieces.to(device)
-        with torch.autocast(device.type, torch.bfloat16):  # as in training; twice as fast as float32
+        # twice as fast as float32, at a cosine of .9999
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type != "cpu" or self._short):
             read = self.minilm(input_ids=pieces, attention_mask=(pieces != 0).long())
         states: torch.Tensor = read.last_hidden_state
         return states.float()
