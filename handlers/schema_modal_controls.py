@@ -151,8 +151,8 @@ def read_entry(control: str, field: Field, before: Any, text: str | None) -> Any
     Raises:
         EntryError: it cannot be read as what the field asks for.
     """
-    if text is not None and text.strip() == shown(control, before).strip():
-        return before
+    if (text or "").strip() == shown(control, before).strip():
+        return before  # untouched, which includes a value that shows nothing
     if text is None or not text.strip():
         return nothing(field, before)
     if control == "number":

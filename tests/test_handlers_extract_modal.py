@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bot.demo import inputs, validate
@@ -83,6 +83,7 @@ def untouched(view: dict[str, Any]) -> dict[str, Any]:
 
 @quick
 @given(cases)
+@example(({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}, {"a": "\b"}))
 def test_an_untouched_form_gives_back_the_record_and_slack_takes_its_view(
     case: tuple[dict[str, Any], Any],
 ) -> None:
