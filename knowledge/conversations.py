@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from knowledge.answers import Answer
+from knowledge.in_turn import InTurn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -97,13 +98,16 @@ class Conversations:
     ) -> None:
         self._pool = pool
         self._defer = defer
+        self._in_turn = InTurn()
 
     async def record(self, asked: Asked) -> bool:
         """Remember a question and defer its job, or take an edited one's new text; False if nothing is new.
 
-        A follow-up is remembered only in a thread that the bot takes part in.
+        A follow-up is remembered only in a thread that the bot takes part in, and messages of one thread are
+        recorded in the order of the calls: else a quick follow-up would overtake the question that starts it.
         """
-        return await self._change(_RECORD, _as_row(asked))
+        async with self._in_turn(f"{asked.key.team}:{asked.key.channel}:{asked.thread_ts}"):
+            return await self._change(_RECORD, _as_row(asked))
 
     async def edit(self, key: MessageKey, text: str, edited_at: Decimal) -> bool:
         """Take over the new text of a question; False where it is unknown or the edit is not new."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,29 @@ async def test_a_retracted_question_stays_retracted_and_its_text_goes(
     assert question is not None
     assert question.retracted
     assert question.text == ""
+
+
+async def test_a_quick_follow_up_does_not_overtake_the_question_before_it(pool: Pool) -> None:
+    first_is_deferred, go_on, deferred = asyncio.Event(), asyncio.Event(), Deferred()
+
+    async def defer(connection: Any, question_id: int, lock: str) -> None:
+        if not deferred:
+            first_is_deferred.set()
+            await go_on.wait()
+        await deferred(connection, question_id, lock)
+
+    conversations = Conversations(pool, defer)
+    mention = asyncio.create_task(conversations.record(ASKED))
+    await first_is_deferred.wait()
+    follow_up = replace(ASKED, key=replace(ASKED.key, ts="10.000002"), surface="follow_up")
+    quick = asyncio.create_task(conversations.record(follow_up))
+    await asyncio.wait([quick], timeout=0.2)  # time to overtake, if it could
+    go_on.set()
+    assert [await mention, await quick] == [True, True]
+    assert [found.surface for number, _ in deferred if (found := await conversations.find(number))] == [
+        "mention",
+        "follow_up",
+    ]
 
 
 async def test_follow_ups_are_kept_only_in_threads_it_takes_part_in(conversations: Conversations) -> None:
