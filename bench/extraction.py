@@ -30,10 +30,10 @@ from metrics import percentile
 
 from grammars.engine import open_engine
 from grammars.extraction.ask import ask
+from grammars.extraction.asked import Asked
 from grammars.extraction.candidates import candidates, group
 from grammars.extraction.complete import complete
 from grammars.extraction.extract import extract
-from grammars.extraction.features import Asked
 from grammars.extraction.fields import read_fields
 from grammars.extraction.layout import Layout, stems
 from grammars.extraction.record import ExtractionError, Record, pointer

@@ -46,6 +46,11 @@ def stems(text: str) -> frozenset[str]:
     return frozenset(stem(word) for word in words if word not in STOP_WORDS)
 
 
+def share(of: frozenset[str], among: frozenset[str]) -> float:
+    """Return which share of some stems is among others; 0 where there are none."""
+    return len(of & among) / len(of) if of else 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line, as offsets; `label` is what stands before its colon, and `value` what stands behind."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from grammars.extraction.features import Asked
+from grammars.extraction.asked import Asked
 from grammars.extraction.fields import MOST, Field, read_fields
 from grammars.extraction.focus import Excerpt, focus
 from grammars.extraction.layout import Layout

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from grammars.extraction.ask import ask
+from grammars.extraction.asked import Asked
 from grammars.extraction.candidates import Candidate, candidates, group
-from grammars.extraction.features import Asked, features, texts
+from grammars.extraction.features import features, texts
 from grammars.extraction.rank import Choice, choose, heeds_reply
 
 if TYPE_CHECKING:

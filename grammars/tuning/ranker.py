@@ -27,8 +27,9 @@ import torch
 from grammars.embedded.loading import minilm, minilm_folder
 from grammars.engine import open_engine
 from grammars.extraction.ask import ask
+from grammars.extraction.asked import Asked
 from grammars.extraction.candidates import candidates, group
-from grammars.extraction.features import Asked, features, texts
+from grammars.extraction.features import features, texts
 from grammars.extraction.fields import read_fields
 from grammars.extraction.layout import Layout
 from grammars.extraction.record import pointer
