@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 FEATURES = (mention, direct_message, edits, thread, feedback, stale, audience)
 SHOWING = (ask, retrieved)  # what there is, to whoever may read it
 
-RECORDS = (extract, extract_edit, extract_schemas, triage)
+RECORDS = (extract_edit, extract_schemas, triage)
 
 
 def build_app(
@@ -74,8 +74,10 @@ def build_app(
     home.join(app, services, audiences, administration)
     if administration:
         kb.join(app, administration, audiences)
-    for record_feature in RECORDS if records else ():
-        record_feature.join(app, records)
+    if records:
+        extract.join(app, records, audiences)
+        for record_feature in RECORDS:
+            record_feature.join(app, records)
     errors.join(app)
     app.event(re.compile(".*"))(ignore)
     return app

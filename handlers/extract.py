@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
     from slack_bolt.context.ack.async_ack import AsyncAck
     from slack_sdk.web.async_client import AsyncWebClient
 
+    from handlers.audience import Audiences
     from handlers.extract_services import ExtractServices
+
+    Verb = Callable[[dict[str, Any], AsyncWebClient, ExtractServices, str], Awaitable[None]]
 
 COMMAND = "/extract"
 FROM_MESSAGE = "extract_from_message"
@@ -47,12 +51,17 @@ HELP = (
 NO_TEXT = "This message holds neither text nor a file that I can read."
 
 
-def join(app: AsyncApp, services: ExtractServices) -> None:
-    """Listen to the command, the shortcuts and the pasted text."""
+def join(app: AsyncApp, services: ExtractServices, audiences: Audiences) -> None:
+    """Listen to the command, the shortcuts and the pasted text; `audiences` knows who administers."""
+    verbs: Mapping[str, Verb] = {
+        "schemas": extract_schemas.run,
+        "batch": extract_batch.run,
+        "channel": partial(extract_channel.run, audiences=audiences),
+    }
 
     async def command(body: dict[str, Any], client: AsyncWebClient) -> None:
         try:
-            await _run(body, client, services)
+            await _run(body, client, services, verbs)
         except (SchemaUnknown, ExtractionError) as error:
             await whisper(body, client, str(error))
 
@@ -71,13 +80,15 @@ def join(app: AsyncApp, services: ExtractServices) -> None:
     app.view(SUBMIT_TEXT)(pasted)
 
 
-async def _run(body: dict[str, Any], client: AsyncWebClient, services: ExtractServices) -> None:
+async def _run(
+    body: dict[str, Any], client: AsyncWebClient, services: ExtractServices, verbs: Mapping[str, Verb]
+) -> None:
     """Do what the words behind `/extract` ask for."""
     first, rest = (*plain(body.get("text") or "").split(maxsplit=1), "", "")[:2]
     if first == "help":
         await whisper(body, client, HELP)
-    elif first in SUBCOMMANDS:
-        await SUBCOMMANDS[first](body, client, services, rest.strip())
+    elif first in verbs:
+        await verbs[first](body, client, services, rest.strip())
     elif first and rest.strip():
         schema = await services.find_schema(first)
         await begin(_draft(body, text=rest.strip()), schema.name, body, client, services)
@@ -86,15 +97,6 @@ async def _run(body: dict[str, Any], client: AsyncWebClient, services: ExtractSe
         place = {"channel": body["channel_id"]}
         view = text_view(await services.schemas(), chosen, place)
         await client.views_open(trigger_id=body["trigger_id"], view=view)
-
-
-SUBCOMMANDS: Mapping[
-    str, Callable[[dict[str, Any], AsyncWebClient, ExtractServices, str], Awaitable[None]]
-] = {
-    "schemas": extract_schemas.run,
-    "batch": extract_batch.run,
-    "channel": extract_channel.run,
-}
 
 
 async def _from_shortcut(

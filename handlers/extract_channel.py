@@ -6,14 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from handlers.errors import whisper
+from handlers.kb_admins import administers
 
 if TYPE_CHECKING:
     from slack_sdk.web.async_client import AsyncWebClient
 
+    from handlers.audience import Audiences
     from handlers.extract_services import ExtractServices
     from knowledge.channels import Mode
 
-ADMINS_ONLY = "Only an administrator may set up a channel. ALMANAC_ADMINS names them."
+ADMINS_ONLY = "Only an administrator may set up a channel. Ask one of them."
 USAGE = (
     "Type `/extract channel automatic on` (complete records are posted without asking) or `off`;"
     " `/extract channel triage SCHEMA` (every message gets an emoji for its class),"
@@ -26,8 +28,15 @@ TRIAGE = "Every message is read by the schema {}, and gets {}."
 WORDS = {"emoji": "an emoji for its class", "reply": "a reply with its record"}
 
 
-async def run(body: dict[str, Any], client: AsyncWebClient, services: ExtractServices, words: str) -> None:
-    """Show or set how records come about in a channel.
+async def run(
+    body: dict[str, Any],
+    client: AsyncWebClient,
+    services: ExtractServices,
+    words: str,
+    *,
+    audiences: Audiences,
+) -> None:
+    """Show or set how records come about in a channel; `audiences` knows who administers.
 
     Raises:
         SchemaUnknown: messages cannot be read by a schema that is not there.
@@ -35,7 +44,7 @@ async def run(body: dict[str, Any], client: AsyncWebClient, services: ExtractSer
     team, channel = body["team_id"], body["channel_id"]
     mode = await services.channels.mode(team, channel)
     if words:
-        if body["user_id"] not in services.admins:
+        if not await administers(body["user_id"], services.admins, audiences):
             await whisper(body, client, ADMINS_ONLY)
             return
         changed = await _changed(mode, words.split(), services)

@@ -48,7 +48,7 @@ class ExtractServices:
         channels: what administrators set for channels.
         deliver: sends a confirmed record out, by its delivery's id; None where no webhook is set.
         learn: whether people's corrections are kept as training examples.
-        admins: who may set up channels; nobody where it is empty.
+        admins: who may set up channels: ids of people and user groups, and `workspace-admins`.
     """
 
     schemas: Callable[[], Awaitable[Sequence[Schema]]]

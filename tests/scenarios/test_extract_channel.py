@@ -20,9 +20,7 @@ COMPLETE = "checkout-api is down, sev2, 41 users. Ana is on it."
 
 @pytest.fixture
 async def bot(workspace: LocalWorkspace, conninfo: str) -> AsyncIterator[RecordingBot]:
-    maya = workspace.state.find_person("maya")
-    assert maya is not None
-    async with recording_bot(workspace, conninfo, admins=frozenset([maya.id])) as bot:
+    async with recording_bot(workspace, conninfo) as bot:  # Maya administers the workspace
         yield bot
 
 
@@ -40,11 +38,19 @@ def reactions(bot: RecordingBot, ts: str) -> list[str]:
 
 async def test_nothing_is_read_unless_an_administrator_turns_it_on(bot: RecordingBot) -> None:
     await bot.workspace.say("jonas", "#ops", COMPLETE)
-    assert "ALMANAC_ADMINS" in await told(bot, "triage incident", "jonas")
+    assert "Only an administrator" in await told(bot, "triage incident", "jonas")
     assert "Messages are left alone." in await told(bot, "", "jonas")
     await bot.workspace.say("jonas", "#ops", COMPLETE)
     await bot.idle()
     assert bot.reading.texts == []
+
+
+async def test_where_administrators_are_named_no_other_may(workspace: LocalWorkspace, conninfo: str) -> None:
+    jonas = workspace.state.find_person("jonas")
+    assert jonas is not None
+    async with recording_bot(workspace, conninfo, admins=frozenset([jonas.id])) as bot:
+        assert "Only an administrator" in await told(bot, "automatic on")
+        assert "by themselves" in await told(bot, "automatic on", "jonas")
 
 
 async def test_every_message_gets_the_emoji_of_its_class(bot: RecordingBot) -> None:
