@@ -151,9 +151,9 @@ def services(pool: Pool, jobs: App, answer: AnswerQuestion) -> Services:
     """Return what handlers may do."""
     from handlers.services import over
     from knowledge.conversations import Conversations
-    from knowledge.jobs import Deferrer
+    from knowledge.jobs import Deferrer, Marker
 
-    return over(Conversations(pool, Deferrer(jobs)), answer, reading(pool))
+    return over(Conversations(pool, Deferrer(jobs), Marker(jobs)), answer, reading(pool))
 
 
 async def readers(settings: Settings, pool: Pool, place: str) -> Readers:

@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 
 from knowledge.answers import Answer
 from knowledge.in_turn import InTurn
+from knowledge.stale import check_answer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
     from knowledge.database import Pool
+    from knowledge.stale import DeferMark
 
 Surface = Literal["mention", "direct", "follow_up", "command"]
 
@@ -90,14 +92,18 @@ class Question:
 class Conversations:
     """The questions of every workspace, over a pool that it does not own.
 
-    `defer(connection, question_id, lock)` defers the job that answers, in the connection's transaction.
+    `defer(connection, question_id, lock)` defers the job that answers, in the connection's transaction;
+    `mark`, the one that marks an answer whose quotes are gone.
     """
 
     def __init__(
-        self, pool: Pool, defer: Callable[[AsyncConnection[Any], int, str], Awaitable[None]]
+        self,
+        pool: Pool,
+        defer: Callable[[AsyncConnection[Any], int, str], Awaitable[None]],
+        mark: DeferMark | None = None,
     ) -> None:
         self._pool = pool
-        self._defer = defer
+        self._defer, self._mark = defer, mark
         self._in_turn = InTurn()
 
     async def record(self, asked: Asked) -> bool:
@@ -148,13 +154,20 @@ class Conversations:
             yield
 
     async def begin_posting(self, question: Question, answer: Answer | None) -> bool:
-        """Keep the answer before its first message goes out; False where the question changed meanwhile."""
+        """Keep the answer before its first message goes out; False where the question changed meanwhile.
+
+        Its documents may have changed while it was written: it is compared with them as they are now.
+        """
         values = {
             "id": question.id,
             "revision": question.revision,
             "answer": Jsonb(answer.as_json()) if answer else None,
         }
-        return await self._touch(_BEGIN, values)
+        kept = await self._touch(_BEGIN, values)
+        if kept and answer:
+            cited = [citation.uri for citation in answer.citations]
+            await check_answer(self._pool, question.id, cited, self._mark)
+        return kept
 
     async def record_reply(self, question_id: int, part: int, ts: str) -> None:
         """Remember where a part of the answer was posted."""

@@ -49,11 +49,29 @@ async def note_changes(
     """
     if not uris:
         return
-    rows = await connection.execute(_COMPARE, {"uris": list(uris)})
+    await _compare(connection, uris, None, defer)
+
+
+async def check_answer(pool: Pool, question_id: int, uris: Sequence[str], defer: DeferMark | None) -> None:
+    """Compare the quotes of an answer that was just stored with their documents, which may have changed.
+
+    A document that is being replaced is waited for. So either this sees what became of it, or whoever changes
+    it later sees the answer. They are taken one at a time: holding two could wait in a circle.
+    """
+    for uri in dict.fromkeys(uris):
+        async with pool.connection() as connection:
+            await connection.execute("select from documents where uri = %s for share", [uri])
+            await _compare(connection, [uri], question_id, defer)
+
+
+async def _compare(
+    connection: AsyncConnection[Any], uris: Sequence[str], question_id: int | None, defer: DeferMark | None
+) -> None:
+    rows = await connection.execute(_COMPARE, {"uris": list(uris), "question": question_id})
     marked = await rows.fetchall()
     if defer:
-        for question_id, lock in marked:
-            await defer(connection, question_id, lock)
+        for marked_id, lock in marked:
+            await defer(connection, marked_id, lock)
 
 
 async def forget_source(
@@ -85,7 +103,7 @@ with quoted as materialized (
         on q.answer->'citations' @> jsonb_build_array(jsonb_build_object('uri', u.uri)) and not q.retracted
      cross join jsonb_array_elements(q.answer->'citations') as c
       left join documents d on d.uri = u.uri
-     where c->>'uri' = u.uri
+     where c->>'uri' = u.uri and (%(question)s::bigint is null or q.id = %(question)s)
 ),
 gone as (
     insert into stale_quotes as s (question_id, marker, uri, quote, change)

@@ -25,7 +25,7 @@ from knowledge.administering import work_on_administration
 from knowledge.answers import Answer, Citation, Retrieved
 from knowledge.conversations import Conversations
 from knowledge.database import open_pool
-from knowledge.jobs import Deferrer, open_jobs, work
+from knowledge.jobs import Deferrer, Marker, open_jobs, work
 from knowledge.reindexing import work_on_sources
 from knowledge.sources.origin import Reach
 from knowledge.stale import stale_quotes
@@ -171,7 +171,7 @@ async def running_bot(
         jobs = await stack.enter_async_context(open_jobs(pool))
         answering = Answering()
         await _remember(pool)
-        services = over(Conversations(pool, Deferrer(jobs)), answering, reading(pool))
+        services = over(Conversations(pool, Deferrer(jobs), Marker(jobs)), answering, reading(pool))
         client = build_client(workspace.bot_token, workspace.api_url)
         delivery = Delivery(client, services, workspace.slack.app.user_id)
         kb = kb_services(settings, pool, jobs) if settings else None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from running_bot import QUOTE, until
 
 from handlers import stale
@@ -42,7 +44,8 @@ async def shown(bot: Bot, ts: str, *, marked: bool) -> dict[str, Any]:
     """Wait until the answer is marked, or is not, and return it."""
 
     async def is_so() -> bool:
-        return (MARK in str(bot.replies("#ops", ts)[0]["blocks"])) is marked
+        replies = bot.replies("#ops", ts)
+        return bool(replies) and (MARK in str(replies[0]["blocks"])) is marked
 
     await until(is_so)
     await bot.idle()
@@ -69,6 +72,40 @@ async def test_a_quote_that_is_gone_is_marked_and_one_that_is_back_is_not(bot: B
     await stored(bot, QUOTE)
     assert content(await shown(bot, ts, marked=False)) == content(before)
     assert await stale_quotes(bot.pool, 1) == []
+
+
+async def test_an_answer_whose_document_changed_while_it_was_written_is_marked_at_once(bot: Bot) -> None:
+    bot.answering.hold = asyncio.Event()
+    ts = await bot.workspace.say("maya", "#ops", "@almanac How long are logs kept?")
+    await bot.being_answered(1)
+    await stored(bot, "# Logs\n\nLogs are kept for 90 days.\n")
+    bot.answering.hold.set()
+    await shown(bot, ts, marked=True)
+    assert [quote.change for quote in await stale_quotes(bot.pool, 1)] == ["changed"]
+
+
+@pytest.mark.parametrize("removed", [False, True])
+async def test_an_answer_that_is_stored_while_its_document_is_being_changed_waits_for_that(
+    bot: Bot, *, removed: bool
+) -> None:
+    bot.answering.hold = asyncio.Event()
+    ts = await bot.workspace.say("maya", "#ops", "@almanac How long are logs kept?")
+    await bot.being_answered(1)
+    async with bot.pool.connection() as connection:
+        # A run that has compared the answers that it saw, and not committed yet.
+        change = "delete from documents" if removed else "update documents set content = 'for 90 days'"
+        await connection.execute(f"{change} where uri = %s", [URI])
+        await note_changes(connection, [URI], Marker(bot.jobs))
+        bot.answering.hold.set()
+
+        async def waits() -> bool:
+            rows = await connection.execute("select 1 from pg_locks where not granted")
+            return rows.rowcount > 0
+
+        await until(waits)
+    await shown(bot, ts, marked=True)
+    (quote,) = await stale_quotes(bot.pool, 1)
+    assert quote.change == ("removed" if removed else "changed")
 
 
 async def test_the_button_asks_again_and_the_new_answer_stands_in_the_old_ones_place(bot: Bot) -> None:
