@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-# bfloat16 on the CPU compiles anew for each shape: every batch is one of these lengths and, but for the last
-# of its length, of as many rows as make BATCH_TOKENS.
+# bfloat16 on the CPU compiles anew for each shape: every batch is one of these lengths and of a power of two
+# rows, but for the last of its length as many as BATCH_TOKENS hold.
 LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512)
 BATCH_TOKENS = 4096
 
@@ -117,7 +117,7 @@ def _batches(token_counts: Sequence[int]) -> list[tuple[int, list[int]]]:
         groups.setdefault(next(length for length in LENGTHS if length >= count), []).append(row)
     batches = []
     for length, rows in groups.items():
-        size = max(1, BATCH_TOKENS // length)
+        size = 1 << ((BATCH_TOKENS // length).bit_length() - 1)
         batches += [(length, rows[first : first + size]) for first in range(0, len(rows), size)]
     return batches
 

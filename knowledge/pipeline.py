@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from knowledge.sources.origin import File, Origin
     from knowledge.structure import Structure
 
-BATCH_PASSAGES = 128  # embedded together, across documents, so that batches of like length fill up
+BATCH_PASSAGES = 256  # embedded together, across documents, so that batches of like length fill up
 BATCH_DOCUMENTS = 256
 AHEAD = 1  # batches: one is read while one is embedded while one is stored
 
