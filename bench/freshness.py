@@ -34,6 +34,7 @@ from knowledge.jobs import open_jobs
 from knowledge.reindexing import work_on_sources
 from knowledge.search import search
 from knowledge.server import embedded_server
+from knowledge.serving import Serving
 from knowledge.sources import add_source
 from knowledge.sources.origin import Reach
 from knowledge.watch import keep_current
@@ -103,7 +104,7 @@ async def watched(copy: Path, home: Path, spec: str, *, answers: bool) -> AsyncI
         await add_source(pool, str(copy), schedule="never")
         await reindex(pool, embedder)
         jobs = await opened(open_jobs(pool))
-        duties = (work_on_sources(jobs, pool, embedder, Reach()), keep_current(pool, jobs))
+        duties = (work_on_sources(jobs, pool, Serving(pool, embedder), Reach()), keep_current(pool, jobs))
         tasks = [asyncio.create_task(duty) for duty in duties]
         stack.push_async_callback(_stop, tasks)
         engine = await opened(open_engine("embedded")) if answers else None

@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from handlers.kb_services import KbServices, Search
     from handlers.services import Services
     from knowledge.administering import Duty
+    from knowledge.answers import Retrieved
+    from knowledge.audience import Audience
     from knowledge.database import Pool
     from knowledge.embed import Embedder
     from knowledge.runs import Run
+    from knowledge.serving import Serving
 
 
 def kb_services(settings: Settings, pool: Pool, jobs: App) -> KbServices:
@@ -77,12 +80,16 @@ def kb_duties(
 
 
 def worker_duties(
-    client: AsyncWebClient, services: Services, kb: KbServices, pool: Pool, embedder: Embedder
+    client: AsyncWebClient, services: Services, kb: KbServices, pool: Pool, serving: Serving
 ) -> Mapping[str, Duty]:
     """Return the duties of a worker that has an embedder."""
     from handlers.audience import Audiences
     from knowledge.search import search
 
-    return kb_duties(
-        client, services, Audiences(client, services.reading), kb, partial(search, pool, embedder)
-    )
+    async def search_now(question: str, *, audience: Audience) -> Sequence[Retrieved]:
+        async def search_with(embedder: Embedder) -> Sequence[Retrieved]:
+            return await search(pool, embedder, question, audience=audience)
+
+        return await serving.use(search_with)
+
+    return kb_duties(client, services, Audiences(client, services.reading), kb, search_now)

@@ -11,6 +11,7 @@ from bot.config import CREDENTIALS, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager
 
     from procrastinate import App
     from pydantic import SecretStr
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from knowledge.database import Pool
     from knowledge.embed import Embedder
     from knowledge.extraction import ExtractRecord
+    from knowledge.serving import Serving
     from knowledge.sources.origin import Reach
 
 POOL_SIZE = 8
@@ -80,6 +82,20 @@ async def embedder(settings: Settings) -> AsyncIterator[Embedder]:
 
 
 @asynccontextmanager
+async def serving(settings: Settings, pool: Pool) -> AsyncIterator[Serving]:
+    """Open the embedder that is set, beside what answers from an index that was built with another."""
+    from knowledge.embed import open_embedder
+    from knowledge.serving import Serving
+
+    def reopen(name: str) -> AbstractAsyncContextManager[Embedder]:
+        same_server = name.partition("#")[0] == settings.almanac_embedder.partition("#")[0]
+        return open_embedder(name, api_key=plain(settings.almanac_embedder_key) if same_server else None)
+
+    async with embedder(settings) as opened, Serving.opened(pool, opened, reopen) as serving:
+        yield serving
+
+
+@asynccontextmanager
 async def engine(settings: Settings) -> AsyncIterator[Engine]:
     """Open the model that answers."""
     from grammars.engine import open_engine
@@ -105,14 +121,14 @@ def reach(settings: Settings) -> Reach:
 @asynccontextmanager
 async def answering(settings: Settings, pool: Pool, **limits: Any) -> AsyncIterator[AnswerQuestion]:
     """Open embedder and engine, and yield what answers a question with them."""
-    async with embedder(settings) as opened_embedder, engine(settings) as opened_engine:
-        yield answerer(settings, pool, opened_embedder, opened_engine, **limits)
+    async with serving(settings, pool) as opened_serving, engine(settings) as opened_engine:
+        yield answerer(settings, pool, opened_serving, opened_engine, **limits)
 
 
 def answerer(
-    settings: Settings, pool: Pool, embedder: Embedder, engine: Engine, **limits: Any
+    settings: Settings, pool: Pool, serving: Serving, engine: Engine, **limits: Any
 ) -> AnswerQuestion:
-    """Return what answers a question, with the adapter that is chosen by then.
+    """Return what answers a question, with the adapter and the index that there are by then.
 
     `limits` are those of `knowledge.answer.answer`.
     """
@@ -123,7 +139,11 @@ def answerer(
 
     async def answer_as_chosen(question: str, **asked: Any) -> Answer:
         await follow()
-        return await answer(pool, embedder, engine, question, **limits, **asked)
+
+        async def answer_with(embedder: Embedder) -> Answer:
+            return await answer(pool, embedder, engine, question, **limits, **asked)
+
+        return await serving.use(answer_with)
 
     return answer_as_chosen
 

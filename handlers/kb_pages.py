@@ -27,6 +27,7 @@ EVERYONE = "everyone in the workspace"
 WORDS = {"everyone": "members of the workspace", "guests": "its guests"}
 COMPLETE = "{seen} seen = {indexed} indexed + {unchanged} unchanged + {failed} failed; {removed} removed"
 OLDEST = "A change waits since "
+BUILDING = "A new index is being built with {}: {} so far. The old one answers until then."
 NEWER, OLDER = "\u2190 Before", "More \u2192"
 
 SOURCES_A_PAGE = 5
@@ -49,6 +50,9 @@ def status_blocks(status: Status, shown: Sequence[SourceStatus]) -> list[Block]:
     passages = sum(source.passages for source in status.sources)
     total = f"{count(documents, 'document')} in {count(passages, 'passage')}, embedded with {status.embedder}"
     blocks = [header(STATUS_TITLE), context(total if status.embedder else NEVER_RUN)]
+    if status.building:
+        built = count(status.building.passages, "passage")
+        blocks.append(context(BUILDING.format(status.building.embedder, built)))
     for source in shown:
         blocks += _status(source)
     return blocks

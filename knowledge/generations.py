@@ -34,6 +34,15 @@ class GenerationError(RuntimeError):
     """The index and the embedder do not fit together; the message says which command mends it."""
 
 
+class SwitchedError(GenerationError):
+    """The index was switched to another embedder meanwhile: run `almanac reindex` again."""
+
+
+def fits(generation: Generation, embedder: Embedder) -> bool:
+    """Whether the embedder's vectors can be compared with those of the generation."""
+    return (generation.embedder, generation.dimensions) == (embedder.name, embedder.dimensions)
+
+
 async def current_generation(connection: AsyncConnection[Any]) -> Generation | None:
     """Return the generation that questions are answered from, or None before the first `reindex`."""
     async with connection.cursor(row_factory=class_row(Generation)) as cursor:
@@ -61,6 +70,33 @@ async def generation_for(pool: Pool, embedder: Embedder) -> tuple[Generation, bo
         generation = await found.fetchone() or await _create(connection, embedder)
         current = await current_generation(connection)
         return generation, current is not None and current.id == generation.id
+
+
+async def own_generation(pool: Pool, embedder: Embedder) -> Generation:
+    """Return the current generation, which is this embedder's; the first of all is made.
+
+    Raises:
+        SwitchedError: another embedder's is current.
+    """
+    async with pool.connection() as connection:
+        current = await current_generation(connection)
+    if current is None:
+        current, _ = await generation_for(pool, embedder)
+    if not fits(current, embedder):
+        raise SwitchedError(str(SwitchedError.__doc__))
+    return current
+
+
+async def generations_to_fill(connection: AsyncConnection[Any], embedder: Embedder) -> list[Generation]:
+    """Return the generations that a run stores into; the first of them is the current one.
+
+    Raises:
+        SwitchedError: another embedder's is current.
+    """
+    found = await generations_of(connection, embedder)
+    if not found or found[0] != await current_generation(connection):
+        raise SwitchedError(str(SwitchedError.__doc__))
+    return found
 
 
 async def generations_of(connection: AsyncConnection[Any], embedder: Embedder) -> list[Generation]:

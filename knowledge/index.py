@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from knowledge.ahead import ahead
 from knowledge.alone import alone
 from knowledge.convert import Converter
-from knowledge.generations import build_beside, generations_of
+from knowledge.generations import SwitchedError, build_beside, generations_to_fill, own_generation
 from knowledge.pipeline import AHEAD, batches, embedded, readings
 from knowledge.plan import make_plan, stored_documents
 from knowledge.rebuild import finish_build, ready_generation
@@ -100,6 +100,7 @@ class Indexer:
         Raises:
             EmbeddingError: the embedder failed; what is finished stays.
             RunCancelledError: somebody cancelled the run.
+            SwitchedError: another embedder's generation became current; what is finished stays.
         """
         async with alone(self.pool, source.id) as connection:
             run = await begin_run(connection, source.id, number=number, full=full, whole=whole)
@@ -112,7 +113,8 @@ class Indexer:
                     await end_run(connection, run.id, "failed", None, INTERRUPTED)
                 raise
             except Exception as error:
-                await end_run(connection, run.id, *_ending(error))
+                if number is None or not isinstance(error, SwitchedError):  # a job goes on with the other
+                    await end_run(connection, run.id, *_ending(error))
                 raise
 
     async def _update(self, connection: AsyncConnection[Any], run: Run, source: Source) -> SourceReport:
@@ -180,12 +182,9 @@ class _Work:
 
     async def _generation(self) -> Generation:
         """Return the generation whose vectors need not be made again."""
-        await ready_generation(self.indexer.pool, self.indexer.embedder)
-        building = await build_beside(self.indexer.pool, self.indexer.embedder) if self.run.whole else None
-        if building:
-            return building
-        async with self.indexer.pool.connection() as connection:
-            return (await generations_of(connection, self.indexer.embedder))[0]
+        pool, embedder = self.indexer.pool, self.indexer.embedder
+        current = await own_generation(pool, embedder)
+        return await build_beside(pool, embedder) or current if self.run.whole else current
 
     async def _store(self, batch: Sequence[Reading], vectors: Vectors) -> None:
         """Store a batch in the current generation, and in one that is being filled beside it."""
@@ -193,7 +192,7 @@ class _Work:
         async with self.indexer.pool.connection() as connection:
             # A switch of generations waits for this transaction, and this one for a switch.
             await connection.execute("lock table documents in row exclusive mode")
-            generations = await generations_of(connection, self.indexer.embedder)
+            generations = await generations_to_fill(connection, self.indexer.embedder)
             uris = await store_readings(connection, generations, self.run, batch, vectors)
             await note_changes(connection, uris, self.indexer.defer)
             going_on = await advance_run(connection, self.run.id, _counts(self.report))

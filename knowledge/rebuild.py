@@ -10,6 +10,7 @@ from knowledge.ahead import ahead
 from knowledge.alone import BUILD, alone, alone_now
 from knowledge.generations import (
     current_generation,
+    fits,
     generation_for,
     generations_of,
     sweep_generations,
@@ -63,7 +64,7 @@ async def ready_generation(pool: Pool, embedder: Embedder, progress: Steps = lam
     """
     async with pool.connection() as connection:
         current = await current_generation(connection)
-    if current and (current.embedder, current.dimensions) == (embedder.name, embedder.dimensions):
+    if current and fits(current, embedder):
         return False
     async with alone(pool, BUILD):
         generation, is_current = await generation_for(pool, embedder)
@@ -77,7 +78,7 @@ async def finish_build(pool: Pool, embedder: Embedder, progress: Steps = lambda 
     async with alone(pool, BUILD) as connection:
         if await whole_runs_open(connection):
             return False
-        _, *beside = await generations_of(connection, embedder)
+        beside = (await generations_of(connection, embedder))[1:]
         if beside:
             await rebuild(pool, embedder, beside[0], progress)
         return bool(beside)

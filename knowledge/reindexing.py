@@ -15,9 +15,10 @@ from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
 from knowledge.convert import Converter
+from knowledge.generations import GenerationError, SwitchedError
 from knowledge.index import Indexer
 from knowledge.jobs import Marker, run_queue
-from knowledge.rebuild import finish_build, sweep
+from knowledge.rebuild import finish_build, ready_generation, sweep
 from knowledge.runs import RunCancelledError, end_run, find_run, forget_runs, request_run
 from knowledge.sources import find_source, list_sources
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from knowledge.database import Pool
     from knowledge.embed import Embedder
     from knowledge.runs import Cause
+    from knowledge.serving import Serving
     from knowledge.sources.origin import Reach
 
 REINDEXES = "reindexes"
@@ -41,6 +43,10 @@ PATIENCE = 1.0  # seconds that a stopping worker gives a run, which goes on else
 LAST_ATTEMPT = 10  # a document may be what kills its workers
 TRIED_TOO_OFTEN = "Its worker died again and again. The document at fault may be the next one in order."
 
+RENEWED = "The index is built anew with the embedder %s, and answers from now on."
+NOT_RENEWED = "The index cannot be built with the embedder %s now. The old one goes on; trying again."
+RENEW_WAIT = 30.0  # seconds
+
 log = logging.getLogger(__name__)
 
 
@@ -49,7 +55,7 @@ class GoOn(BaseRetryStrategy):
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         """Return when to try again, or None."""
-        if isinstance(exception, asyncio.CancelledError):
+        if isinstance(exception, asyncio.CancelledError | SwitchedError):
             return RetryDecision(retry_in={"seconds": 0})
         if isinstance(exception, OperationalError | PoolTimeout) and job.attempts < LAST_ATTEMPT:
             return RetryDecision(retry_in={"seconds": 2 ** min(job.attempts, 6)})
@@ -95,18 +101,26 @@ async def defer_run(
     return number
 
 
-async def work_on_sources(jobs: App, pool: Pool, embedder: Embedder, reach: Reach) -> None:
-    """Carry out the runs that are asked for, until cancelled; it returns only where the queue was lost."""
-    worker = _Worker(jobs, pool, embedder, reach)
+async def work_on_sources(jobs: App, pool: Pool, serving: Serving, reach: Reach) -> None:
+    """Carry out the runs that are asked for, until cancelled; it returns only where the queue was lost.
+
+    Where the index was built with another embedder than the one that is set, it is built anew beside.
+    """
+    worker = _Worker(jobs, pool, serving, reach)
     jobs.task(name=REINDEX_SOURCE, queue=REINDEXES, retry=GoOn(), pass_context=True)(worker.reindex)
     nightly = jobs.task(name="tidy_runs", queue=REINDEXES)(worker.tidy)
     jobs.periodic(cron="43 3 * * *")(nightly)
-    await run_queue(jobs, REINDEXES, concurrency=CONCURRENCY, patience=PATIENCE)
+    renewing = asyncio.create_task(worker.renew())
+    try:
+        await run_queue(jobs, REINDEXES, concurrency=CONCURRENCY, patience=PATIENCE)
+    finally:
+        renewing.cancel()
+        await asyncio.gather(renewing, return_exceptions=True)
 
 
 class _Worker:
-    def __init__(self, jobs: App, pool: Pool, embedder: Embedder, reach: Reach) -> None:
-        self._jobs, self._pool, self._embedder, self._reach = jobs, pool, embedder, reach
+    def __init__(self, jobs: App, pool: Pool, serving: Serving, reach: Reach) -> None:
+        self._jobs, self._pool, self._serving, self._reach = jobs, pool, serving, reach
 
     async def reindex(self, context: JobContext, run_id: int) -> None:
         """Carry out one run; what fails in it is in its row, where people look."""
@@ -118,16 +132,41 @@ class _Worker:
         if run is None:
             return  # its source was removed
         source = await find_source(self._pool, run.source)
+        embedder = await self._embedder()
         try:
             async with Converter.opened() as converter:
-                indexer = Indexer(self._pool, self._embedder, converter, self._reach, Marker(self._jobs))
+                indexer = Indexer(self._pool, embedder, converter, self._reach, Marker(self._jobs))
                 await indexer.run(source, number=run_id)
         except RunCancelledError:
             log.info("Run %s over %s was cancelled.", run_id, run.source)
         if run.whole:
-            await finish_build(self._pool, self._embedder)
+            await finish_build(self._pool, embedder)
+
+    async def _embedder(self) -> Embedder:
+        """Return the current generation's; where that is lost, the index is renewed first."""
+        try:
+            return await self._serving.embedder()
+        except GenerationError as error:
+            log.warning("%s", error)
+            await ready_generation(self._pool, self._serving.own)
+            return self._serving.own
+
+    async def renew(self) -> None:
+        """Build the index of the embedder that is set, where another's serves, and switch to it.
+
+        Documents that change meanwhile go into the old index first, which answers until then.
+        """
+        while True:
+            try:
+                if await ready_generation(self._pool, self._serving.own):
+                    log.info(RENEWED, self._serving.own.name)
+            except Exception:  # whatever it is, questions are still answered from the old one
+                log.exception(NOT_RENEWED, self._serving.own.name)
+                await asyncio.sleep(RENEW_WAIT)
+            else:
+                return
 
     async def tidy(self, timestamp: int) -> None:  # noqa: ARG002 - every periodic job is told when
         """Forget old runs, and drop what abandoned rebuilds left."""
         await forget_runs(self._pool)
-        await sweep(self._pool, self._embedder)
+        await sweep(self._pool, self._serving.own)

@@ -54,11 +54,20 @@ class SourceStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Building:
+    """An index that is built beside the one that answers, and how many passages it has so far."""
+
+    embedder: str
+    passages: int
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The whole index; `embedder` is None before the first run."""
 
     embedder: str | None
     sources: tuple[SourceStatus, ...]
+    building: Building | None = None
 
 
 async def status(pool: Pool) -> Status:
@@ -72,6 +81,7 @@ async def status(pool: Pool) -> Status:
             "select source_id, path, error from documents where error is not null order by path"
         )
         failures = await found.fetchall()
+        beside = await (await connection.execute(_BESIDE)).fetchone()
     reasons: dict[int, list[Failure]] = {}
     for source_id, path, error in failures:
         reasons.setdefault(source_id, []).append(Failure(path, error))
@@ -79,7 +89,8 @@ async def status(pool: Pool) -> Status:
         SourceStatus(failures=tuple(reasons.get(source_id, ())), **row)
         for source_id, row in ((row.pop("id"), row) for row in sources)
     ]
-    return Status(generation.embedder if generation else None, tuple(found_sources))
+    building = Building(*beside) if beside else None
+    return Status(generation.embedder if generation else None, tuple(found_sources), building)
 
 
 # A change is unseen until a run that was asked for because of it, or a later one, has finished.
@@ -99,3 +110,5 @@ _SOURCES = """
       left join lateral (select * from runs where source_id = s.id and started_at is not null
                           order by id desc limit 1) r on true
      order by name"""
+
+_BESIDE = "select embedder, passage_count from generations where not is_current order by id desc limit 1"

@@ -27,6 +27,7 @@ from knowledge.conversations import Conversations
 from knowledge.database import open_pool
 from knowledge.jobs import Deferrer, Marker, open_jobs, work
 from knowledge.reindexing import work_on_sources
+from knowledge.serving import Serving
 from knowledge.sources.origin import Reach
 from knowledge.stale import stale_quotes
 
@@ -183,8 +184,8 @@ async def running_bot(
         worker = asyncio.create_task(_work(jobs, delivery, marking))
         stack.push_async_callback(_stop, worker)
         if kb:
-            duties = worker_duties(client, services, kb, pool, HashingEmbedder())
-            indexing = work_on_sources(jobs, pool, HashingEmbedder(), Reach())
+            duties = worker_duties(client, services, kb, pool, Serving(pool, HashingEmbedder()))
+            indexing = work_on_sources(jobs, pool, Serving(pool, HashingEmbedder()), Reach())
             for duty in (work_on_administration(jobs, duties), indexing):
                 stack.push_async_callback(_stop, asyncio.create_task(duty))
         await asyncio.wait_for(workspace.slack.socket.connected.wait(), 5)

@@ -18,6 +18,7 @@ from knowledge.jobs import open_jobs, revive_stalled
 from knowledge.reindexing import REINDEXES, request_reindex, work_on_sources
 from knowledge.runs import INTERRUPTED, cancel_run, forget_runs, recent_runs
 from knowledge.search import search
+from knowledge.serving import Serving
 from knowledge.sources import add_source, edit_source, find_source
 from knowledge.sources.origin import Reach
 from knowledge.status import status
@@ -95,7 +96,7 @@ async def test_a_run_is_carried_out_by_a_worker_and_its_row_adds_up(
     (docs / "empty.md").touch()
     await add_source(pool, str(docs), name="docs")
     embedder = HashingEmbedder()
-    async with going(work_on_sources(jobs, pool, embedder, Reach())):
+    async with going(work_on_sources(jobs, pool, Serving(pool, embedder), Reach())):
         (number,) = await request_reindex(pool, jobs, ["docs"], cause="slack")
         run = await over(pool, number)
     assert (run.state, run.cause, run.seen, run.indexed, run.failed, run.done) == (
@@ -135,7 +136,7 @@ async def test_a_run_that_waits_is_cancelled_at_once_and_one_that_runs_after_its
         (run, *_) = await recent_runs(pool)
         return run.done > 0 and await cancel_run(pool, running)
 
-    async with going(work_on_sources(jobs, pool, embedder, Reach())):
+    async with going(work_on_sources(jobs, pool, Serving(pool, embedder), Reach())):
         await until(cancel_when_running)
         run = await over(pool, running)
     assert (run.state, run.stop) == ("cancelled", True)
@@ -157,7 +158,7 @@ async def test_a_run_whose_worker_died_goes_on_elsewhere_without_doing_anything_
     async def half_done() -> bool:
         return (await recent_runs(pool))[0].done > 0
 
-    async with going(work_on_sources(jobs, pool, dying, Reach())):
+    async with going(work_on_sources(jobs, pool, Serving(pool, dying), Reach())):
         await until(half_done)
     # What a worker leaves that had no time for anything: its job is at work, and it gives no sign of life.
     async with pool.connection() as connection:
@@ -167,7 +168,10 @@ async def test_a_run_whose_worker_died_goes_on_elsewhere_without_doing_anything_
     assert left.state == "running"
     assert await revive_stalled(jobs) == 1
     second = HashingEmbedder()
-    async with open_jobs(pool) as others, going(work_on_sources(others, pool, second, Reach())):
+    async with (
+        open_jobs(pool) as others,
+        going(work_on_sources(others, pool, Serving(pool, second), Reach())),
+    ):
         run = await over(pool, number)
     assert (run.state, run.seen, run.indexed, run.failed) == ("finished", 603, 603, 0)
     assert not set(second.embedded) & set(dying.embedded[: left.indexed])
@@ -182,9 +186,12 @@ async def test_a_worker_that_stops_leaves_its_run_to_another(pool: Pool, jobs: A
     async def running() -> bool:
         return (await recent_runs(pool))[0].seen == 3
 
-    async with going(work_on_sources(jobs, pool, stopping, Reach())):
+    async with going(work_on_sources(jobs, pool, Serving(pool, stopping), Reach())):
         await until(running)
-    async with open_jobs(pool) as others, going(work_on_sources(others, pool, HashingEmbedder(), Reach())):
+    async with (
+        open_jobs(pool) as others,
+        going(work_on_sources(others, pool, Serving(pool, HashingEmbedder()), Reach())),
+    ):
         assert (await over(pool, number)).indexed == 3
 
 
@@ -192,7 +199,7 @@ async def test_a_source_that_cannot_be_read_and_an_embedder_that_fails_are_said_
     pool: Pool, jobs: App, docs: Path
 ) -> None:
     await add_source(pool, str(docs), name="docs")
-    async with going(work_on_sources(jobs, pool, HashingEmbedder(fail_after=0), Reach())):
+    async with going(work_on_sources(jobs, pool, Serving(pool, HashingEmbedder(fail_after=0)), Reach())):
         (number,) = await request_reindex(pool, jobs, cause="slack")
         run = await over(pool, number)
         assert (run.state, run.error) == ("failed", "the server is gone")
@@ -227,7 +234,7 @@ async def test_a_whole_rebuild_fills_a_generation_beside_and_switches_at_its_end
     await reindex(pool, embedder)
     async with pool.connection() as connection:
         before = await current_generation(connection)
-    async with going(work_on_sources(jobs, pool, embedder, Reach())):
+    async with going(work_on_sources(jobs, pool, Serving(pool, embedder), Reach())):
         numbers = await request_reindex(pool, jobs, cause="slack", full=True)
         assert {(await over(pool, number)).indexed for number in numbers} == {1, 3}
 
@@ -278,7 +285,7 @@ async def test_a_change_in_a_watched_folder_is_found_within_seconds(
         "Everything about the budget.",
         "A file of its own.",
     )
-    async with going(work_on_sources(jobs, pool, embedder, Reach()), keep_current(pool, jobs)):
+    async with going(work_on_sources(jobs, pool, Serving(pool, embedder), Reach()), keep_current(pool, jobs)):
         await shows("Everything about the proxy.", leave, budget, single)
         (docs / "proxy.md").write_text("# Proxy\n\nNever touch it.\n")
         await shows("Never touch it.", leave, budget, single)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 EXAMPLES = ("almanac status", "almanac status --json | jq '.sources[].failures'")
 NOTHING = "There are no sources yet: almanac sources add PATH/TO/DOCUMENTS"
 COLUMNS = ("Documents", "Passages", "Seen", "Indexed", "Unchanged", "Failed", "Removed")
+BUILDING = "A new index is being built with {}: {:,} passages so far"
 NEVER = "never"
 NONE = "-"
 
@@ -60,6 +61,8 @@ def _show(found: "Status") -> None:
         table.add_row(plain(source.name), *counts, _state(source), *map(_moment, moments))
     data().print(table)
     data().print(plain(f"Embedded with {found.embedder or 'nothing yet: almanac reindex'}", "dim"))
+    if found.building:
+        data().print(plain(BUILDING.format(found.building.embedder, found.building.passages), "dim"))
     for source in found.sources:
         _show_failures(source)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from handlers.extract_services import ExtractText
     from handlers.services import AnswerQuestion
     from knowledge.database import Pool
-    from knowledge.embed import Embedder
+    from knowledge.serving import Serving
 
 CONCURRENCY = 4  # answers in the making; the engine decodes them together
 PAUSE = 1.0  # seconds before a queue that was lost is taken up again
@@ -43,13 +43,13 @@ async def run_worker(settings: Settings, *, concurrency: int = CONCURRENCY) -> N
     size = pool_size(concurrency)
     async with (
         wiring.database(settings, size=size, patience=MIGRATION_SECONDS) as pool,
-        wiring.embedder(settings) as embedder,
+        wiring.serving(settings, pool) as serving,
         wiring.engine(settings) as engine,
     ):
-        answer = wiring.answerer(settings, pool, embedder, engine)
-        extract = wiring.extractor(pool, embedder, engine)
+        answer = wiring.answerer(settings, pool, serving, engine)
+        extract = wiring.extractor(pool, serving.own, engine)
         await answer_questions(
-            settings, pool, answer, extract=extract, embedder=embedder, concurrency=concurrency
+            settings, pool, answer, extract=extract, serving=serving, concurrency=concurrency
         )
 
 
@@ -59,7 +59,7 @@ async def answer_questions(
     answer: AnswerQuestion,
     *,
     extract: ExtractText | None = None,
-    embedder: Embedder | None = None,
+    serving: Serving | None = None,
     concurrency: int = CONCURRENCY,
 ) -> None:
     """Take jobs from the queue and bring each question's thread up to date, until cancelled.
@@ -80,12 +80,12 @@ async def answer_questions(
                 may = records.record_services(settings, pool, jobs, extract)
                 me = identity.bot_user_id or ""
                 duties.append(records.work_on_records(pool, jobs, client, me, may))
-            if embedder:
-                duties.append(work_on_sources(jobs, pool, embedder, wiring.reach(settings)))
+            if serving:
+                duties.append(work_on_sources(jobs, pool, serving, wiring.reach(settings)))
                 duties.append(keep_current(pool, jobs))
                 may_do = administration.kb_services(settings, pool, jobs)
-                serving = administration.worker_duties(client, services, may_do, pool, embedder)
-                duties.append(work_on_administration(jobs, serving))
+                found = administration.worker_duties(client, services, may_do, pool, serving)
+                duties.append(work_on_administration(jobs, found))
             await until_one_ends(*duties)
         log.warning("The job queue was lost; taking it up again.")
         await asyncio.sleep(PAUSE)
@@ -93,5 +93,5 @@ async def answer_questions(
 
 def pool_size(concurrency: int) -> int:
     """Return how many connections a worker needs: for questions, records, runs, queues and the watch."""
-    runs = reindexing.CONCURRENCY * reindexing.CONNECTIONS
+    runs = (reindexing.CONCURRENCY + 1) * reindexing.CONNECTIONS  # and for a new index
     return 2 * concurrency + records.CONNECTIONS + administering.CONNECTIONS + runs + 5
