@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from grammars.extraction.dates import find_dates
+from grammars.extraction.moments import find_moments
 from grammars.extraction.numbers import find_numbers
 from grammars.extraction.question import leaf_question
 from grammars.extraction.typed import find, shapes_of
@@ -28,6 +29,26 @@ DAY = date(2026, 3, 9)  # a Monday
 )
 def test_dates_become_iso(text: str, days: list[str]) -> None:
     assert [found.value.isoformat() for found in find_dates(text, DAY)] == days
+
+
+@pytest.mark.parametrize(
+    ("text", "moments"),
+    [
+        ("down since 14:05 UTC on 3 March 2026", ["2026-03-03T14:05:00Z"]),
+        ("Began 11 March 2026, 09:42 UTC.", ["2026-03-11T09:42:00Z"]),
+        ("2026-06-13 20:00 to 23:00", ["2026-06-13T20:00:00Z", "2026-06-13T23:00:00Z"]),
+        ("down since 14:05, back at 2:30 pm CET", ["2026-03-09T14:05:00Z", "2026-03-09T14:30:00+01:00"]),
+        ("at noon on 3 May 2026", ["2026-05-03T12:00:00Z"]),
+        ("on 3 May 2026, in release 4.12.1", ["2026-05-03T00:00:00Z"]),
+        ("at 25:99, at 12:61", []),
+    ],
+)
+def test_moments_are_dates_with_the_time_beside_them(text: str, moments: list[str]) -> None:
+    assert [moment.value for moment in find_moments(text, DAY)] == moments
+
+
+def test_a_text_of_nothing_but_moments_is_read_in_bounded_time() -> None:
+    assert len(find_moments("1 May 2026 1:11 " * 6_000, DAY)) <= 1_000
 
 
 @pytest.mark.parametrize(

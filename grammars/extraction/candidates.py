@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from grammars.extraction.dates import find_dates
 from grammars.extraction.layout import STOP_WORDS
+from grammars.extraction.moments import find_moments
 from grammars.extraction.numbers import SECONDS, find_numbers, singular
 from grammars.extraction.question import words
 from grammars.extraction.typed import find, shapes_of
@@ -23,12 +24,8 @@ if TYPE_CHECKING:
 LONGEST_PHRASE = 8  # words
 MOST = 1_000  # candidates of one leaf; no text that anyone wrote has more in what is read of it
 _TRIM = " \t\r\n.,;:!?\"'()[]*_\u201c\u201d\u2018\u2019-"
-_CLOCK = re.compile(
-    r"(?:\s*(?:,|at|T|from|um)?\s*)(\d{1,2})(?:[:.](\d\d))?(?::(\d\d))?\s*([ap])?\.?(?:m\b)?", re.IGNORECASE
-)
 _JOINING = frozenset(("of", "the", "for", "in", "and", "de", "la", "von", "van", "at", "to", "on"))
 _NUMERIC = ("integer", "number")
-_HALF_DAY = 12
 STRICT = frozenset({"email", "idn-email", "uri", "iri", "uuid", "ipv4", "ipv6", "hostname", "time"})
 
 
@@ -95,25 +92,11 @@ def _shapes(leaf: Field) -> tuple[str, ...]:
 
 
 def _dates(leaf: Field, layout: Layout, reference: date) -> Iterator[Candidate]:
-    timed = leaf.schema.get("format") == "date-time"
-    for found in find_dates(layout.text, reference):
-        end, value = found.end, found.value.isoformat()
-        if timed:
-            end, value = _with_clock(layout.text, end, value)
-        yield Candidate(found.start, end, value)
-
-
-def _with_clock(text: str, end: int, day: str) -> tuple[int, str]:
-    """Return the end and the moment of a date and the time behind it; UTC, where nothing else is said."""
-    match = _CLOCK.match(text, end)
-    if not match or not (match[2] or match[4]) or int(match[1]) >= 2 * _HALF_DAY:
-        return end, f"{day}T00:00:00Z"
-    hour = (
-        int(match[1]) % _HALF_DAY + (_HALF_DAY if match[4].lower() == "p" else 0)
-        if match[4]
-        else int(match[1])
-    )
-    return match.end(), f"{day}T{hour:02}:{match[2] or '00'}:{match[3] or '00'}Z"
+    if leaf.schema.get("format") == "date-time":
+        yield from (Candidate(one.start, one.end, one.value) for one in find_moments(layout.text, reference))
+    else:
+        for found in find_dates(layout.text, reference):
+            yield Candidate(found.start, found.end, found.value.isoformat())
 
 
 def _numbers(leaf: Field, layout: Layout, reference: date) -> Iterator[Candidate]:

@@ -1,0 +1,105 @@
+"""Moments in a text: dates with the time of day beside them, and times alone on the day that is spoken of."""
+
+from __future__ import annotations
+
+import bisect
+import re
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from grammars.extraction.dates import MOST, find_dates
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from grammars.extraction.dates import DateSpan
+
+_HALF_DAY = 12
+_OFFSETS = {"UTC": "Z", "GMT": "Z", "Z": "Z", "BST": "+01:00", "CET": "+01:00", "CEST": "+02:00"}
+_OFFSETS |= {"EET": "+02:00", "EEST": "+03:00", "EST": "-05:00", "EDT": "-04:00", "CST": "-06:00"}
+_OFFSETS |= {"CDT": "-05:00", "MST": "-07:00", "MDT": "-06:00", "PST": "-08:00", "PDT": "-07:00"}
+_TIME = (
+    r"(?:(?P<hour>[01]?\d|2[0-4])(?:(?P<mark>[:.])(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?)?"
+    r"(?:\s?(?P<half>[ap])\.?m\b\.?)?|(?P<spoken>noon|midnight)\b)(?![\d:]|\.\d)"
+    rf"(?:\s?(?P<zone>{'|'.join(sorted(_OFFSETS, key=len, reverse=True))})\b)?"
+)
+_ALONE = re.compile(rf"(?<![\w:.,/-]){_TIME}", re.IGNORECASE)
+_BEHIND = re.compile(rf"\s*(?:,|T|at|from|um|@|-)?\s*{_TIME}", re.IGNORECASE)
+_JOINING = re.compile(r"\s*(?:,|on|of|the|am|\()?\s*(?:[A-Za-z]{3,9},?\s+)?", re.IGNORECASE)
+_NEAR = 20  # characters between a time and the date behind it
+
+
+@dataclass(frozen=True, slots=True)
+class MomentSpan:
+    """A moment in a text, as character offsets, and what it says as RFC 3339 has it."""
+
+    start: int
+    end: int
+    value: str
+
+
+def find_moments(text: str, reference: date) -> list[MomentSpan]:
+    """Return the moments of a text in order.
+
+    A date's time is the one right behind it or right before it, and else midnight; a time that stands alone
+    is on the day that was named last before it, else first after it, else on `reference`. UTC, where no zone
+    is named.
+    """
+    dates = find_dates(text, reference)
+    times = _times(text, dates)
+    found, used = [], set()
+    for day in dates:
+        clock = _clock(text, day, times)
+        if clock:
+            used.add(clock.end())
+            start, end = min(day.start, clock.start()), max(day.end, clock.end())
+            found.append(MomentSpan(start, end, _moment(day.value, clock)))
+        else:
+            found.append(MomentSpan(day.start, day.end, f"{day.value.isoformat()}T00:00:00Z"))
+    alone = (match for match in times if match.end() not in used)
+    found += [MomentSpan(*match.span(), _moment(_day(dates, match, reference), match)) for match in alone]
+    return sorted(found, key=lambda one: one.start)
+
+
+def _clock(text: str, day: DateSpan, times: Sequence[re.Match[str]]) -> re.Match[str] | None:
+    """Return the time right behind a date, else the one right before it."""
+    behind = _BEHIND.match(text, day.end)
+    if behind and (behind["minute"] or behind["half"] or behind["spoken"]):
+        return behind
+    first = bisect.bisect_left(times, day.start - _NEAR, key=lambda match: match.end())
+    near = (match for match in times[first:] if match.end() <= day.start)
+    return next((match for match in islice(near, _NEAR) if _joined(text, match.end(), day.start)), None)
+
+
+def _joined(text: str, end: int, start: int) -> bool:
+    """Whether only a joining word, or a day's name, stands between a time and the date behind it."""
+    match = _JOINING.match(text, end, start)
+    return match is not None and match.end() == start
+
+
+def _times(text: str, dates: Sequence[DateSpan]) -> list[re.Match[str]]:
+    """Return the times of day that are no part of a date; `4.12` alone is more often a version."""
+
+    def stands(match: re.Match[str]) -> bool:
+        place = bisect.bisect_right(dates, match.start(), key=lambda day: day.start) - 1
+        told = match["mark"] == ":" or match["half"] or match["spoken"] or (match["minute"] and match["zone"])
+        return bool(told) and (place < 0 or dates[place].end <= match.start())
+
+    return list(islice(filter(stands, _ALONE.finditer(text)), MOST))
+
+
+def _day(dates: Sequence[DateSpan], match: re.Match[str], reference: date) -> date:
+    place = bisect.bisect_left(dates, match.start(), key=lambda day: day.start)
+    return dates[max(place - 1, 0)].value if dates else reference
+
+
+def _moment(day: date, match: re.Match[str]) -> str:
+    zone = _OFFSETS[(match["zone"] or "UTC").upper()]
+    if match["spoken"]:
+        return f"{day.isoformat()}T{_HALF_DAY if match['spoken'].lower() == 'noon' else 0:02}:00:00{zone}"
+    hour = int(match["hour"]) % (2 * _HALF_DAY)
+    if half := match["half"]:
+        hour = hour % _HALF_DAY + (_HALF_DAY if half.lower() == "p" else 0)
+    return f"{day.isoformat()}T{hour:02}:{match['minute'] or '00'}:{match['second'] or '00'}{zone}"
