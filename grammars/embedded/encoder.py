@@ -18,11 +18,14 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from grammars.embedded.evidence import FEATURES, Evidence, Judged, Sentences, Text, compare
 from grammars.embedded.glance import Glance
+from grammars.embedded.packed import Merged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from transformers import BertModel
+
+    from grammars.embedded.packed import Packed
 
 _PAD, _UNKNOWN, _CLS, _SEP = 0, 100, 101, 102  # MiniLM's ids
 _LENGTHS = (64, 128, 192, 256, 320, 384, 512)  # segments are padded to these: bfloat16 compiles each shape
@@ -124,6 +127,7 @@ class Encoder(nn.Module):
         self.register_buffer("piece", piece, persistent=False)
         self.register_buffer("form", form, persistent=False)
         self.glance = Glance(minilm)
+        self._merged: Merged | None = None
         width = minilm.config.hidden_size
         self.evidence = Evidence(width)
         self.evidence_mix = nn.Linear(FEATURES + 1, width)
@@ -133,6 +137,14 @@ class Encoder(nn.Module):
         for added in (self.form_embeddings, self.match_embeddings, self.evidence_mix):
             nn.init.zeros_(added.weight)
         nn.init.zeros_(self.evidence_mix.bias)
+
+    def freeze(self, dtype: torch.dtype) -> None:
+        """Read faster from now on: the weights stay as they are, though other adapters may be chosen.
+
+        Segments are no longer padded, adapters are merged, and multiplications are of the type `dtype`.
+        """
+        self._merged = Merged(self.minilm, dtype)
+        self._merged.chosen()
 
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None, **_: object
@@ -254,9 +266,22 @@ class Encoder(nn.Module):
         embeddings = self.minilm.embeddings.word_embeddings(pieces)
         embeddings = embeddings + self.form_embeddings(self.form[tokens] * (places >= 0))
         embeddings = embeddings + self.match_embeddings(self._matches(pieces, in_question, second))
+        if self._merged is None or torch.is_grad_enabled():
+            return self._padded(embeddings, real, second * real)
+        return self._packed(self._merged.chosen(), embeddings, real, second * real)
+
+    def _padded(self, embeddings: torch.Tensor, real: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
         states: torch.Tensor = self.minilm(
-            inputs_embeds=embeddings, attention_mask=real.long(), token_type_ids=second * real
+            inputs_embeds=embeddings, attention_mask=real.long(), token_type_ids=second
         ).last_hidden_state
+        return states
+
+    def _packed(
+        self, layers: Packed, embeddings: torch.Tensor, real: torch.Tensor, second: torch.Tensor
+    ) -> torch.Tensor:
+        embedded = self.minilm.embeddings(inputs_embeds=embeddings, token_type_ids=second)
+        states = torch.zeros_like(embedded, dtype=torch.float32)
+        states[real] = layers(embedded[real], real.sum(1).tolist())
         return states
 
     @staticmethod

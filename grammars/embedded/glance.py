@@ -8,25 +8,26 @@ sentences and the passages are also read alone, by the weights as installed.
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 - the field's name for it
 
-from grammars.embedded.precision import native_bfloat16
+from grammars.embedded.packed import Packed
+from grammars.embedded.precision import reading_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from transformers import BertModel
 
 Pieces = tuple[int, ...]
 
 _CLS, _SEP = 101, 102  # MiniLM's ids
-_LENGTHS = (16, 32, 64, 128, 256, 512)  # texts are padded to these: bfloat16 compiles each shape
-_GROUP = 8  # and batches to a multiple of it
-_BATCH = 64
+_LONGEST = 510  # pieces, between these two
+_BATCH = 4096  # tokens read together
 _EMBEDDINGS = 20_000  # remembered, 30 MB
 _READINGS = 200  # remembered, at most 150 MB
 
@@ -46,7 +47,6 @@ class Glance(nn.Module):
     def __init__(self, minilm: BertModel) -> None:
         super().__init__()
         self.minilm = twin(minilm)
-        self._short = native_bfloat16()
         self._embeddings: OrderedDict[Pieces, torch.Tensor] = OrderedDict()
         self._readings: OrderedDict[Pieces, torch.Tensor] = OrderedDict()
 
@@ -54,40 +54,24 @@ class Glance(nn.Module):
         """Stay in evaluation mode: no dropout here."""
         return super().train(False)
 
-    @torch.no_grad()
     def embed(self, texts: Sequence[Pieces]) -> torch.Tensor:
         """Return the L2-normalised mean-pooled embeddings (n, H) of texts given as MiniLM's pieces."""
+        return torch.stack(self._recall(self._embeddings, _EMBEDDINGS, texts, _mean))
 
-        def mean(states: torch.Tensor, lengths: Sequence[int]) -> list[torch.Tensor]:
-            sums = [line[: length + 2].sum(0) for line, length in zip(states, lengths, strict=False)]
-            return [F.normalize(total, dim=0) for total in sums]
-
-        return torch.stack(self._recall(self._embeddings, _EMBEDDINGS, texts, mean))
-
-    @torch.no_grad()
     def read(self, texts: Sequence[Pieces]) -> list[torch.Tensor]:
         """Return each text's L2-normalised states, one a piece, (pieces, H)."""
+        return self._recall(self._readings, _READINGS, texts, _inner)
 
-        def states_of(states: torch.Tensor, lengths: Sequence[int]) -> list[torch.Tensor]:
-            lines = zip(states, lengths, strict=False)
-            return [F.normalize(line[1 : length + 1], dim=-1) for line, length in lines]
-
-        return self._recall(self._readings, _READINGS, texts, states_of)
-
+    @torch.no_grad()
     def _recall(
         self,
         known: OrderedDict[Pieces, torch.Tensor],
         most: int,
         texts: Sequence[Pieces],
-        pick: Callable[[torch.Tensor, Sequence[int]], list[torch.Tensor]],
+        pick: Callable[[torch.Tensor], torch.Tensor],
     ) -> list[torch.Tensor]:
-        fresh = sorted({text for text in texts if text not in known}, key=len)
-        for size in _LENGTHS:
-            group = [text for text in fresh if _length(text) == size]
-            for at in range(0, len(group), _BATCH):
-                batch = group[at : at + _BATCH]
-                kept = [min(len(text), size - 2) for text in batch]
-                known.update(zip(batch, pick(self._states(batch, size), kept), strict=True))
+        for batch in _batches(sorted({text for text in texts if text not in known}, key=len)):
+            known.update(zip(batch, map(pick, self._states(batch)), strict=True))
         found = [known[text] for text in texts]
         for text in texts:
             known.move_to_end(text)
@@ -95,21 +79,35 @@ class Glance(nn.Module):
             known.popitem(last=False)
         return found
 
-    def _states(self, texts: Sequence[Pieces], length: int) -> torch.Tensor:
-        """Return the states (n or more, length, H) of texts between [CLS] and [SEP]."""
-        pieces = torch.zeros(len(texts) + -len(texts) % _GROUP, length, dtype=torch.long)
-        pieces[:, 0] = _CLS
-        for line, text in zip(pieces, texts, strict=False):
-            kept = text[: length - 2]
-            line[1 : len(kept) + 2] = torch.tensor([*kept, _SEP])
-        device = self.minilm.embeddings.word_embeddings.weight.device
-        pieces = pieces.to(device)
-        # twice as fast as float32, at a cosine of .9999
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type != "cpu" or self._short):
-            read = self.minilm(input_ids=pieces, attention_mask=(pieces != 0).long())
-        states: torch.Tensor = read.last_hidden_state
-        return states.float()
+    def _states(self, texts: Sequence[Pieces]) -> tuple[torch.Tensor, ...]:
+        """Return the states (pieces + 2, H) of each text between [CLS] and [SEP]."""
+        lines = [[_CLS, *text[:_LONGEST], _SEP] for text in texts]
+        lengths = [len(line) for line in lines]
+        ids = torch.tensor([[piece for line in lines for piece in line]], device=self.minilm.device)
+        places = torch.cat([torch.arange(length, device=ids.device) for length in lengths])
+        embedded = self.minilm.embeddings(input_ids=ids, position_ids=places[None])
+        return torch.split(self._packed(embedded[0], lengths), lengths)
+
+    @cached_property
+    def _packed(self) -> Packed:
+        return Packed(self.minilm.encoder, reading_type(self.minilm.device))
 
 
-def _length(text: Pieces) -> int:
-    return next((size for size in _LENGTHS if size >= len(text) + 2), _LENGTHS[-1])
+def _batches(texts: Sequence[Pieces]) -> Iterator[list[Pieces]]:
+    """Yield the texts, in order, in batches of at most _BATCH tokens."""
+    batch: list[Pieces] = []
+    for text in texts:
+        if batch and sum(map(len, batch)) + len(text) > _BATCH:
+            yield batch
+            batch = []
+        batch.append(text)
+    if batch:
+        yield batch
+
+
+def _mean(states: torch.Tensor) -> torch.Tensor:
+    return F.normalize(states.sum(0), dim=0)
+
+
+def _inner(states: torch.Tensor) -> torch.Tensor:
+    return F.normalize(states[1:-1], dim=-1)

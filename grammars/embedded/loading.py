@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from grammars.embedded.precision import reading_type
 from grammars.embedded.tokenizer import (
     END,
     PAD,
@@ -88,7 +89,9 @@ def minilm() -> BertModel:
 
 
 def load(weights: Path = WEIGHTS) -> tuple[Reader, PreTrainedTokenizerFast]:
-    """Return the trained model, its LoRA adapter attached, in evaluation mode; float32.
+    """Return the trained model, its LoRA adapter attached, in evaluation mode; its encoder is frozen.
+
+    The parameters are float32; what the encoder reads with is as `reading_type` says.
 
     Raises:
         FileNotFoundError: when the trained parts are not where they should be.
@@ -109,4 +112,5 @@ def load(weights: Path = WEIGHTS) -> tuple[Reader, PreTrainedTokenizerFast]:
             f"The decoder in {weights} does not fit this version: {[*stray, *unexpected]}"
         )
     adapted = PeftModel.from_pretrained(model, str(weights / "adapter"), adapter_name="embedded")
+    model.encoder.freeze(reading_type())
     return cast("Reader", adapted.eval()), tokenizer  # it hands everything on to the Reader that it wraps
