@@ -24,8 +24,8 @@ ELSEWHERE = 0.08  # share of the answerable rows whose whole passage is: only re
 CLOZE = 0.1  # cloze questions for each row
 DROPPED = 0.3  # share of a document row's passages without evidence that are left out
 TAKEN_OUT = 0.12  # share of the document rows whose answering sentences are
-GENERAL = 0.4  # share of the general rows in one epoch, where there are rows of documents
-FIELDS = 0.5  # share of the fields asked in one epoch
+GENERAL = 0.3  # share of the general rows in one epoch, where there are rows of documents
+FIELDS = 0.4  # share of the fields asked in one epoch
 
 
 @dataclass(frozen=True)
