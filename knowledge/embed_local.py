@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from grammars.embedded.precision import native_bfloat16
+from grammars.embedded.precision import reading_type
 from knowledge.embed import EmbeddingError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    import torch
     from numpy.typing import NDArray
 
 # bfloat16 on the CPU compiles anew for each shape: every batch is one of these lengths and of a power of two
@@ -96,18 +95,11 @@ def _load(path: str) -> tuple[Any, Any, int]:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(path)
-        model = AutoModel.from_pretrained(path, dtype=_precision()).eval()
+        model = AutoModel.from_pretrained(path, dtype=reading_type()).eval()
     except (OSError, ValueError) as error:
         raise EmbeddingError(f"{path!r} cannot be loaded as an embedding model: {error}") from error
     limit = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", LENGTHS[-1]))
     return model, tokenizer, min(limit, LENGTHS[-1])
-
-
-def _precision() -> torch.dtype:
-    """Return bfloat16 where the processor multiplies it natively (cosine .9999, 2.7 times faster)."""
-    import torch
-
-    return torch.bfloat16 if native_bfloat16() else torch.float32
 
 
 def _batches(token_counts: Sequence[int]) -> list[tuple[int, list[int]]]:

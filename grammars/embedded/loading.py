@@ -46,7 +46,8 @@ def minilm_folder() -> Path:
 
 def build() -> tuple[Reader, PreTrainedTokenizerFast]:
     """Return the untrained model over the installed weights, and its tokenizer."""
-    from grammars.embedded.model import Reader, ReaderConfig
+    from grammars.embedded.config import ReaderConfig
+    from grammars.embedded.model import Reader
 
     vocabulary = build_vocabulary(minilm_folder())
     tokenizer = build_tokenizer(vocabulary)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from transformers import DynamicCache, EncoderDecoderCache, GenerationMixin, PreTrainedConfig, PreTrainedModel
+from transformers import DynamicCache, EncoderDecoderCache, GenerationMixin, PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
+from grammars.embedded.config import ReaderConfig
 from grammars.embedded.decoder import Decoder, View
 from grammars.embedded.encoder import Encoder, Marks, Source
 from grammars.embedded.evidence import NOTHING, SUMMARY
@@ -30,60 +31,6 @@ if TYPE_CHECKING:
     from grammars.embedded.tokenizer import Vocabulary
 
 _NEVER = -1e4  # a logit that no mask will let through, finite so that a softmax over it stays defined
-
-
-class ReaderConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]  # its __init_subclass__ is untyped
-    """The sizes, and what is set after training.
-
-    `answer_scale` and `answer_bias` calibrate the decision to answer: logit' = scale · logit + bias.
-    """
-
-    model_type = "almanac-reader"
-    is_encoder_decoder = True
-
-    def __init__(
-        self,
-        *,
-        vocab_size: int = 0,
-        hidden_size: int = 384,
-        decoder_layers: int = 2,
-        decoder_heads: int = 6,
-        decoder_inner: int = 1024,
-        dropout: float = 0.1,
-        question_length: int = 96,
-        separator_token_id: int = 0,
-        mark_token_id: int = 0,
-        space_token_id: int = 0,
-        quote_token_id: int = 0,
-        own_token_ids: list[int] | None = None,
-        true_token_id: int = 0,
-        false_token_id: int = 0,
-        more_token_id: int = 0,
-        answer_position: int = 0,
-        answer_scale: float = 1.0,
-        answer_bias: float = 0.0,
-        **kwargs: Any,
-    ) -> None:
-        self.vocab_size = vocab_size
-        self.hidden_size = hidden_size
-        self.num_hidden_layers = self.decoder_layers = decoder_layers
-        self.num_attention_heads = self.decoder_heads = decoder_heads
-        self.decoder_inner = decoder_inner
-        self.dropout = dropout
-        self.question_length = question_length
-        self.separator_token_id = separator_token_id
-        self.mark_token_id = mark_token_id
-        self.space_token_id = space_token_id
-        self.quote_token_id = quote_token_id
-        self.own_token_ids = own_token_ids or []
-        self.true_token_id = true_token_id
-        self.false_token_id = false_token_id
-        self.more_token_id = more_token_id
-        self.answer_position = answer_position
-        self.answer_scale = answer_scale
-        self.answer_bias = answer_bias
-        kwargs["is_encoder_decoder"] = True
-        super().__init__(**kwargs)
 
 
 @dataclass
@@ -103,7 +50,7 @@ class _Copying:
     trail: Trail
 
 
-class Reader(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call]  # as above
+class Reader(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call]  # its __init_subclass__ is untyped
     """The whole model, over `minilm` with the installed weights and the vocabulary made of its pieces.
 
     The cache holds the trail of each row's copy, which transformers cannot reorder: greedy decoding and
@@ -315,7 +262,7 @@ class Reader(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call]
         logits = pointed.new_full((*own.shape[:2], self.config.vocab_size), _NEVER)
         logits[..., self.own_ids] = own
         for places in (self.bare[source.source_ids], source.source_ids):
-            logits = logits.scatter_reduce(2, places[:, None].expand_as(pointed), pointed, "amax")
+            logits.scatter_reduce_(2, places[:, None].expand_as(pointed), pointed, "amax")
         return logits
 
     def prepare_inputs_for_generation(
