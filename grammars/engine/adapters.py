@@ -103,5 +103,7 @@ class Adapters:
             return nullcontext()
         if name is None and self._own is None:
             return self._peft.disable_adapter()  # type: ignore[no-any-return]  # peft is untyped
-        self._peft.set_adapter(self._own if name is None else self._loaded[name])
+        chosen = self._own if name is None else self._loaded[name]
+        if self._peft.active_adapter != chosen:  # peft walks through the whole model
+            self._peft.set_adapter(chosen)
         return nullcontext()
