@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+import random
 from typing import TYPE_CHECKING, Any
 
 from knowledge.lexical import terms
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from knowledge.answers import Retrieved
-    from knowledge.database import Pool
 
     # Takes the question and the passages as they were ranked; returns another ranking.
     Option = Callable[[str, Sequence[Retrieved]], Awaitable[list[Retrieved]]]
 
 SAME = 0.9  # share of the terms of either that two passages have in common
 RERANKED = 50  # passages that a cross-encoder reads
+OLDEST, HALF_LIFE = 730, 365  # days
+A_DOCUMENT = 2  # passages
 
 
 async def collapsed(_question: str, ranked: Sequence[Retrieved]) -> list[Retrieved]:
@@ -31,16 +32,44 @@ async def collapsed(_question: str, ranked: Sequence[Retrieved]) -> list[Retriev
     return [passage for passage, _ in kept]
 
 
-def neighbours(pool: Pool) -> Option:
-    """Return an option that joins each passage with what stands before and after it in its document."""
+async def spread(_question: str, ranked: Sequence[Retrieved]) -> list[Retrieved]:
+    """Put what a document has beyond its best passages last."""
+    counts: dict[str, int] = {}
+    places = []
+    for passage in ranked:
+        counts[passage.uri] = counts.get(passage.uri, 0) + 1
+        places.append(counts[passage.uri] > A_DOCUMENT)
+    return [passage for _, passage in sorted(zip(places, ranked, strict=True), key=lambda pair: pair[0])]
 
-    async def joined(_question: str, ranked: Sequence[Retrieved]) -> list[Retrieved]:
-        async with pool.connection() as connection:
-            rows = await connection.execute(_NEIGHBOURS, [[passage.passage_id for passage in ranked]])
-            texts = dict(await rows.fetchall())
-        return [replace(passage, text=texts[passage.passage_id]) for passage in ranked]
 
-    return joined
+async def decayed(_question: str, ranked: Sequence[Retrieved]) -> list[Retrieved]:
+    """Rank by the score halved for each year of age; ages are drawn, so this is what decay costs at worst."""
+
+    def worth(passage: Retrieved) -> float:
+        age = random.Random(passage.uri).uniform(0, OLDEST)
+        return passage.scores["fused"] * 0.5 ** (age / HALF_LIFE)
+
+    return sorted(ranked, key=worth, reverse=True)
+
+
+def smoothed(share: float, documents: Mapping[int, tuple[str, int]]) -> Option:
+    """Return an option that gives each passage a share of its better neighbour's score.
+
+    Args:
+        share: of the score.
+        documents: each passage's document and its place in it, by the passage's number.
+    """
+
+    async def rank(_question: str, ranked: Sequence[Retrieved]) -> list[Retrieved]:
+        scores = {documents[p.passage_id]: p.scores["fused"] for p in ranked}
+
+        def around(passage: Retrieved) -> float:
+            path, place = documents[passage.passage_id]
+            return max(scores.get((path, place + step), 0.0) for step in (-1, 1))
+
+        return sorted(ranked, key=lambda p: p.scores["fused"] + share * around(p), reverse=True)
+
+    return rank
 
 
 def reranked(path: str) -> Option:
@@ -66,10 +95,3 @@ def reranked(path: str) -> Option:
         return [ranked[place] for place in order] + list(ranked[RERANKED:])
 
     return rerank
-
-
-_NEIGHBOURS = """
-select p.id, (select string_agg(n.text, E'\\n' order by n.ordinal) from passages n
-               where (n.generation_id, n.document_id) = (p.generation_id, p.document_id)
-                 and n.ordinal between p.ordinal - 1 and p.ordinal + 1)
-  from passages p where p.id = any(%s)"""
