@@ -1,49 +1,28 @@
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import subprocess
 import zipfile
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import fsspec
 import pytest
 from aiohttp import web
-from hashing import HashingEmbedder
+from indexing import PRIVATE, counts, run, served, texts
 
-from knowledge.index import reindex
-from knowledge.search import search
 from knowledge.sources import SourceError, add_source, edit_source, find_source
-from knowledge.sources.addresses import is_public
 from knowledge.sources.git import parse_address
 from knowledge.sources.origin import Reach
 from knowledge.sources.schedule import check_schedule, next_due
 from knowledge.status import status
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from knowledge.database import Pool
-    from knowledge.reports import SourceReport
-
-
-async def run(pool: Pool, reach: Reach | None = None) -> SourceReport:
-    (report,) = await reindex(pool, HashingEmbedder(), reach=reach)
-    assert report.seen == report.indexed + report.unchanged + report.failed
-    return report
-
-
-async def texts(pool: Pool, query: str = "about") -> set[str]:
-    return {found.text for found in await search(pool, HashingEmbedder(), query, k=50)}
-
-
-def counts(report: SourceReport) -> tuple[int, int, int, int]:
-    return report.indexed, report.unchanged, report.failed, report.removed
 
 
 # What is registered
@@ -62,6 +41,24 @@ async def test_an_address_with_a_credential_is_refused_without_repeating_it(pool
     with pytest.raises(SourceError, match="--secret") as refused:
         await add_source(pool, uri)
     assert "hunter2" not in str(refused.value)
+
+
+async def test_a_source_that_is_added_again_keeps_what_is_not_given(pool: Pool) -> None:
+    given: dict[str, Any] = {
+        "audience": ["C1"],
+        "exclude": ["drafts/*"],
+        "schedule": "never",
+        "options": {"anon": True},
+    }
+    first = await add_source(pool, "s3://bucket/docs", link_base="https://wiki.example.com", **given)
+    assert await add_source(pool, "s3://bucket/docs") == first
+    changed = await add_source(pool, "s3://bucket/docs", audience=["everyone"], schedule="1h")
+    assert (changed.audience, changed.exclude, changed.schedule) == (["everyone"], ["drafts/*"], "1h")
+
+
+async def test_the_branch_of_a_repository_at_github_is_no_password(pool: Pool) -> None:
+    source = await add_source(pool, "github://org:kb@main/docs")
+    assert (source.name, source.uri) == ("docs", "github://org:kb@main/docs")
 
 
 async def test_a_secret_is_kept_as_the_name_of_its_setting(pool: Pool) -> None:
@@ -115,6 +112,30 @@ async def test_an_archive_is_a_source_and_a_hostile_one_harms_nothing(pool: Pool
         archive.writestr("guide.md", "# Guide\n\nAbout the new guide.\n")
     assert counts(await run(pool)) == (1, 0, 0, 2)
     assert await texts(pool) == {"About the new guide."}
+
+
+async def test_an_archive_on_a_server_is_read_where_it_lies(pool: Pool, tmp_path: Path) -> None:
+    path = tmp_path / "handbook.zip"
+
+    def pack(words: str) -> None:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("guides/guide.md", f"# Guide\n\nAbout {words}.\n")
+            archive.writestr("notes.txt", "About notes.\n")
+
+    pack("the guide")
+    app = web.Application()
+    app.router.add_static("/files", tmp_path)
+    async with served(app) as url:
+        await add_source(pool, f"zip://::{url}/files/handbook.zip", name="handbook")
+        assert "ALMANAC_PRIVATE_SOURCES" in str((await run(pool)).error)
+        assert counts(await run(pool, PRIVATE)) == (2, 0, 0, 0)
+        assert await texts(pool) == {"About the guide.", "About notes."}
+        pack("the new guide, which is longer")
+        assert counts(await run(pool, PRIVATE))[::3] == (1, 0)
+        assert "About the new guide, which is longer." in await texts(pool)
+        path.unlink()
+        assert "FileNotFoundError" in str((await run(pool, PRIVATE)).error)
+        assert len(await texts(pool)) == 2  # what is indexed stays
 
 
 @pytest.fixture
@@ -232,149 +253,6 @@ def test_what_a_git_address_says() -> None:
 async def test_a_repository_on_this_machine_is_not_fetched_over_http_unless_allowed(pool: Pool) -> None:
     await add_source(pool, "git+http://127.0.0.1:9/kb.git")
     assert "ALMANAC_PRIVATE_SOURCES" in str((await run(pool)).error)
-
-
-# A website
-
-
-@dataclass
-class Site:
-    """A website that counts what it is asked."""
-
-    url: str = ""
-    pages: dict[str, tuple[str, str]] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    bodies: int = 0
-    status: int = 200
-
-    async def answer(self, request: web.Request) -> web.Response:
-        self.asked.append(request.path)
-        if request.path not in self.pages:
-            raise web.HTTPNotFound
-        kind, body = self.pages[request.path]
-        if body.startswith("->"):
-            raise web.HTTPFound(body[2:])
-        mark = f'"{abs(hash(body))}"'
-        if request.headers.get("If-None-Match") == mark:
-            return web.Response(status=304, headers={"ETag": mark})
-        if self.status != 200 and kind == "text/html":
-            return web.Response(status=self.status)
-        self.bodies += 1
-        data = gzip.compress(body.encode()) if request.path.endswith(".gz") else body.encode()
-        return web.Response(body=data, content_type=kind, headers={"ETag": mark})
-
-
-@asynccontextmanager
-async def serving(site: Site) -> AsyncIterator[Site]:
-    app = web.Application()
-    app.router.add_get("/{path:.*}", site.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    server = web.TCPSite(runner, "127.0.0.1", 0)
-    await server.start()
-    site.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        yield site
-    finally:
-        await runner.cleanup()
-
-
-def page(words: str, *links: str) -> tuple[str, str]:
-    anchors = "".join(f'<a href="{link}">more</a>' for link in links)
-    return "text/html", f"<html><body><h1>{words}</h1><p>About {words}.</p>{anchors}</body></html>"
-
-
-PRIVATE = Reach(private_addresses=True)
-
-
-async def test_a_site_is_read_by_its_sitemap_politely_and_only_where_it_changed(pool: Pool) -> None:
-    async with serving(Site()) as site:
-        listed = [f"{site.url}/docs/{name}" for name in ("one", "two.html", "secret/", "gone", "manual.txt")]
-        entries = "".join(
-            f"<url><loc>{url}</loc></url>" for url in [*listed, "https://elsewhere.example/docs/x"]
-        )
-        site.pages = {
-            "/robots.txt": (
-                "text/plain",
-                f"User-agent: *\nDisallow: /docs/secret/\nSitemap: {site.url}/maps.xml.gz\n",
-            ),
-            "/maps.xml.gz": (
-                "application/gzip",
-                f"<sitemapindex><loc>{site.url}/map.xml</loc></sitemapindex>",
-            ),
-            "/map.xml": ("application/xml", f"<urlset>{entries}</urlset>"),
-            "/docs/one": page("one"),
-            "/docs/two.html": page("two"),
-            "/docs/secret/": page("secrets"),
-            "/docs/manual.txt": ("text/plain", "About the manual."),
-        }
-        await add_source(pool, f"{site.url}/docs/", options={"delay": 0})
-        assert counts(await run(pool, PRIVATE)) == (3, 0, 0, 0)
-        assert "/docs/secret/" not in site.asked
-        found = await search(pool, HashingEmbedder(), "one")
-        assert found[0].link == f"{site.url}/docs/one"
-        site.bodies = 0
-        assert counts(await run(pool, PRIVATE)) == (0, 3, 0, 0)
-        assert site.bodies == 3  # robots.txt and the sitemaps
-        site.pages["/docs/one"] = page("another")
-        del site.pages["/docs/two.html"]
-        assert counts(await run(pool, PRIVATE)) == (1, 1, 0, 1)
-
-
-async def test_a_site_without_a_sitemap_is_followed_by_its_links_below_its_path(pool: Pool) -> None:
-    async with serving(Site()) as site:
-        site.pages = {
-            "/docs/": page("start", "a", "/docs/b/#part", "/private", "mailto:x@example.com", "http://["),
-            "/docs/a": page("a", "/docs/b/", "https://elsewhere.example/"),
-            "/docs/b/": page("b", "/docs/moved", "/docs/away"),
-            "/docs/moved": ("text/html", "->/docs/a"),
-            "/docs/away": ("text/html", "->https://elsewhere.example/"),
-            "/private": page("private"),
-        }
-        await add_source(
-            pool, f"{site.url}/docs/", options={"delay": 0}, exclude=["docs/moved*", "docs/away*"]
-        )
-        assert counts(await run(pool, PRIVATE)) == (3, 0, 0, 0)
-        assert "/private" not in site.asked
-
-
-async def test_a_site_that_is_down_for_a_while_keeps_what_is_indexed_of_it(pool: Pool) -> None:
-    async with serving(Site()) as site:
-        entries = f"<urlset><loc>{site.url}/a</loc></urlset>"
-        site.pages = {"/sitemap.xml": ("application/xml", entries), "/a": page("a")}
-        await add_source(pool, f"{site.url}/", options={"delay": 0}, name="site")
-        await run(pool, PRIVATE)
-        site.status, site.pages["/a"] = 503, page("a new one")
-        report = await run(pool, PRIVATE)
-        assert [(failure.path, failure.reason) for failure in report.failures] == [
-            ("a.html", "The site answers 503.")
-        ]
-        assert len(await texts(pool)) == 1
-        assert (await status(pool)).sources[0].failures == report.failures
-        site.status = 200
-        assert counts(await run(pool, PRIVATE)) == (1, 0, 0, 0)
-        assert (await status(pool)).sources[0].failures == ()
-        site.pages["/robots.txt"] = ("text/plain", "User-agent: *\nDisallow: /\n")
-        assert "robots.txt" in str((await run(pool, PRIVATE)).error)
-        assert len(await texts(pool)) == 1
-
-
-async def test_a_site_in_a_private_network_is_not_read_unless_a_setting_allows_it(pool: Pool) -> None:
-    async with serving(Site(pages={"/": page("inside")})) as site:
-        await add_source(pool, f"{site.url}/", name="literal")
-        await add_source(pool, f"{site.url.replace('127.0.0.1', 'localhost')}/", name="named")
-        reports = await reindex(pool, HashingEmbedder())
-        assert all("ALMANAC_PRIVATE_SOURCES" in str(report.error) for report in reports)
-        assert site.asked == []
-
-
-@pytest.mark.parametrize(
-    "address",
-    ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fe80::1", "::ffff:10.0.0.1", "0.0.0.0", "224.0.0.1"],
-)
-def test_no_such_address_is_public(address: str) -> None:
-    assert not is_public(address)
-    assert is_public("93.184.216.34")
 
 
 # An export of Slack

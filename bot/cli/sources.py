@@ -60,9 +60,9 @@ def add(
     option: Options = None,
     secret: Secrets = None,
 ) -> None:
-    """Add a source; a worker then indexes it, or `almanac reindex`. Adding it again changes its options.
+    """Add a source; a worker then indexes it, or `almanac reindex`. Adding it again changes what is given.
 
-    Without --audience everyone may read it.
+    Without --audience everyone may read a new one.
     """
     given = {"name": name, "include": include or [], "exclude": exclude or [], "link_base": link_base}
     driver = {"options": _pairs(option or []), "secrets": _pairs(secret or [])}

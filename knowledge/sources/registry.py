@@ -87,7 +87,7 @@ async def add_source(
     options: Mapping[str, Any] | None = None,
     secrets: Mapping[str, str] | None = None,
 ) -> Source:
-    """Register a source; adding it again changes its name, filters, link, audience and schedule.
+    """Register a source; adding it again changes what is given then, and leaves the rest.
 
     Args:
         pool: of the database.
@@ -117,6 +117,7 @@ async def add_source(
         "due_at": next_due(kept, datetime.now(UTC)) and datetime.now(UTC),
         "options": Jsonb(_checked_options(options or {}, secrets or {})),
         "named": name is not None,
+        "scheduled": schedule is not None,
     }
     return await _write(pool, _ADD, row)
 
@@ -247,14 +248,18 @@ def _checked_options(options: Mapping[str, Any], secrets: Mapping[str, str]) -> 
     return {**options, **{name: {"setting": setting} for name, setting in secrets.items()}}
 
 
-# Without a name given, a source that is known keeps the one it has.
+# A source that is known keeps what is not given: above all, who may read it.
 _ADD = f"""
     insert into sources (name, uri, include, exclude, link_base, audience, schedule, due_at, options)
     values (%(name)s, %(uri)s, %(include)s, %(exclude)s, %(link_base)s, %(audience)s, %(schedule)s,
             %(due_at)s, %(options)s)
     on conflict (uri) do update set
         name = case when %(named)s then excluded.name else sources.name end,
-        include = excluded.include, exclude = excluded.exclude, link_base = excluded.link_base,
-        audience = excluded.audience, schedule = excluded.schedule, due_at = excluded.due_at,
-        options = excluded.options
+        include = case when excluded.include = '{{}}' then sources.include else excluded.include end,
+        exclude = case when excluded.exclude = '{{}}' then sources.exclude else excluded.exclude end,
+        link_base = coalesce(excluded.link_base, sources.link_base),
+        audience = coalesce(excluded.audience, sources.audience),
+        schedule = case when %(scheduled)s then excluded.schedule else sources.schedule end,
+        due_at = case when %(scheduled)s then excluded.due_at else sources.due_at end,
+        options = case when excluded.options = '{{}}' then sources.options else excluded.options end
     returning {_COLUMNS}"""  # noqa: S608 the columns are ours

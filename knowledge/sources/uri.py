@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 SLACK_EXPORT = "slack-export"
+GITHUB = "github"
 SECRETS = frozenset({"token", "key", "secret", "password", "access_token", "api_key", "sig", "signature"})
 CREDENTIAL = (
     "The address holds a password or token, which would be stored and shown. Put it into"
@@ -69,7 +70,8 @@ def refuse_credentials(uri: str) -> None:
     for part in uri.split("::"):
         split = urlsplit(part)
         named = {pair.partition("=")[0].lower() for pair in split.query.split("&")}
-        if ":" in split.netloc.rpartition("@")[0] or named & SECRETS:
+        is_repository = split.scheme == GITHUB  # github://owner:repository@branch holds no password
+        if (":" in split.netloc.rpartition("@")[0] and not is_repository) or named & SECRETS:
             raise SourceError(CREDENTIAL)
 
 

@@ -71,8 +71,8 @@ class WebOrigin:
         self._source, self._client, self._robots, self._most = source, client, robots, most_pages
         parts = urlsplit(source.uri)
         self._site = f"{parts.scheme}://{parts.netloc}"
-        is_sitemap = parts.path.endswith((".xml", ".xml.gz"))
-        self._below = "/" if is_sitemap else parts.path[: parts.path.rfind("/") + 1] or "/"
+        self._path = parts.path or "/"
+        self._below = _folder(self._path)
 
     async def list(self) -> Listing:
         """Return the pages of the sitemap; without one, those that links lead to."""
@@ -86,7 +86,9 @@ class WebOrigin:
         """Return the URL without its fragment if it is the source's and may be read, else None."""
         bare = urldefrag(url).url
         parts = urlsplit(bare)
-        own = f"{parts.scheme}://{parts.netloc}" == self._site and (parts.path or "/").startswith(self._below)
+        path = parts.path or "/"
+        below = path == self._path or path.startswith(self._below)
+        own = f"{parts.scheme}://{parts.netloc}" == self._site and below
         return bare if own and self._robots.allows(bare) else None
 
     def _wanted(self, page: str) -> bool:
@@ -103,7 +105,7 @@ class WebOrigin:
             if fetched is None:
                 continue
             yield page
-            new = [link for link in self._links(page, fetched) if link not in seen]
+            new = [link for link in self._links(fetched) if link not in seen]
             seen.update(new)
             waiting += dict.fromkeys(new)
 
@@ -119,12 +121,12 @@ class WebOrigin:
             raise UnreachableError(f"{page} answers {fetched.status}.")
         return fetched if fetched.status == OK else None
 
-    def _links(self, page: str, fetched: Fetched) -> Iterator[str]:
+    def _links(self, fetched: Fetched) -> Iterator[str]:
         if fetched.media_type not in {"text/html", "application/xhtml+xml"}:
             return
         for anchor in BeautifulSoup(fetched.body, "html.parser").find_all("a", href=True):
             try:
-                link = self._own(urljoin(page, str(anchor["href"])))
+                link = self._own(urljoin(fetched.url, str(anchor["href"])))
             except ValueError:  # no address at all
                 continue
             if link and (
@@ -150,6 +152,14 @@ class WebOrigin:
             fetched.body,
             replace(file, path=typed, version=fetched.version, mtime_ns=_moment(fetched.modified)),
         )
+
+
+def _folder(path: str) -> str:
+    """Return the path that a source's pages lie below; of a sitemap, the whole site."""
+    if path.endswith((".xml", ".xml.gz")):
+        return "/"
+    *_, last = path.split("/")
+    return f"{path}/" if last and "." not in last else path[: path.rfind("/") + 1] or "/"
 
 
 def path_of(page: str) -> str:
