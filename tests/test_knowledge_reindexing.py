@@ -3,14 +3,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hashing import HashingEmbedder
 from running_bot import until
 
-from knowledge.alone import WATCH, alone_now
 from knowledge.database import open_pool
 from knowledge.generations import current_generation
 from knowledge.index import reindex
@@ -19,10 +17,9 @@ from knowledge.reindexing import REINDEXES, request_reindex, work_on_sources
 from knowledge.runs import INTERRUPTED, cancel_run, forget_runs, recent_runs
 from knowledge.search import search
 from knowledge.serving import Serving
-from knowledge.sources import add_source, edit_source, find_source
+from knowledge.sources import add_source, find_source
 from knowledge.sources.origin import Reach
 from knowledge.status import status
-from knowledge.watch import keep_current, request_due
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -249,80 +246,6 @@ async def test_a_whole_rebuild_fills_a_generation_beside_and_switches_at_its_end
         assert await rows.fetchone() == (4, 1)
 
 
-async def test_what_is_due_is_asked_for_once(pool: Pool, jobs: App, docs: Path) -> None:
-    await add_source(pool, str(docs), name="docs", schedule="1h")
-    now = datetime.now(UTC)
-    async with pool.connection() as connection:
-        assert await request_due(connection, jobs, now) == 1
-        assert await request_due(connection, jobs, now) == 0
-        assert await request_due(connection, jobs, now + timedelta(hours=1, seconds=1)) == 1
-    await edit_source(pool, "docs", schedule="never")
-    async with pool.connection() as connection:
-        assert await request_due(connection, jobs, now + timedelta(days=400)) == 0
-    assert len(await recent_runs(pool)) == 1
-
-
-async def test_a_change_in_a_watched_folder_is_found_within_seconds(
-    pool: Pool, jobs: App, docs: Path
-) -> None:
-    await add_source(pool, str(docs), name="docs", schedule="never")
-    alone = docs.with_name("alone.md")
-    alone.write_text("# Alone\n\nA file of its own.\n")
-    await add_source(pool, str(alone), name="alone", schedule="never")
-    embedder = HashingEmbedder()
-
-    async def texts() -> set[str]:
-        return {found.text for found in await search(pool, embedder, "about", k=20)}
-
-    async def shows(*sentences: str) -> None:
-        async def there() -> bool:
-            return await texts() == set(sentences)
-
-        await until(there)
-
-    leave, budget, single = (
-        "Everything about the leave.",
-        "Everything about the budget.",
-        "A file of its own.",
-    )
-    async with going(work_on_sources(jobs, pool, Serving(pool, embedder), Reach()), keep_current(pool, jobs)):
-        await shows("Everything about the proxy.", leave, budget, single)
-        (docs / "proxy.md").write_text("# Proxy\n\nNever touch it.\n")
-        await shows("Never touch it.", leave, budget, single)
-        (docs / "proxy.md").unlink()
-        await shows(leave, budget, single)
-        (docs / "sub").mkdir()
-        (docs / "sub" / "new.md").write_text("# New\n\nFresh news.\n")
-        await shows(leave, budget, single, "Fresh news.")
-        (docs / "leave.md").rename(docs / "sub" / "holidays.md")
-        replacing = alone.with_name("alone.md.new")
-        replacing.write_text("# Alone\n\nReplaced.\n")
-        replacing.rename(alone)
-        await shows(leave, budget, "Fresh news.", "Replaced.")
-        assert (await status(pool)).sources[1].oldest_unseen is None
-
-
-async def test_one_process_watches_and_another_takes_over(pool: Pool) -> None:
-    async with alone_now(pool, WATCH) as first:
-        assert first is not None
-        async with alone_now(pool, WATCH) as second:
-            assert second is None
-    async with alone_now(pool, WATCH) as third:
-        assert third is not None
-
-
-async def test_the_oldest_change_that_no_run_brought_in_is_known(pool: Pool, jobs: App, docs: Path) -> None:
-    await add_source(pool, str(docs), name="docs")
-    noticed = datetime.now(UTC) - timedelta(minutes=5)
-    await request_reindex(pool, jobs, cause="watch", changed_at=noticed)
-    await request_reindex(pool, jobs, cause="watch", changed_at=datetime.now(UTC))
-    (shown,) = (await status(pool)).sources
-    assert (shown.waiting, shown.oldest_unseen) == (True, noticed)
-    await reindex(pool, HashingEmbedder())
-    (shown,) = (await status(pool)).sources
-    assert shown.oldest_unseen is None
-
-
 async def test_old_runs_are_forgotten_but_the_last_of_each_source(pool: Pool, docs: Path) -> None:
     await add_source(pool, str(docs), name="docs")
     await reindex(pool, HashingEmbedder())
@@ -332,3 +255,31 @@ async def test_old_runs_are_forgotten_but_the_last_of_each_source(pool: Pool, do
     assert await forget_runs(pool) == 1
     assert len(await recent_runs(pool)) == 1
     assert (await find_source(pool, "docs")).schedule == "15m"
+
+
+async def test_one_source_is_read_anew_while_the_others_are_left_alone(pool: Pool, docs: Path) -> None:
+    other = docs.with_name("other")
+    other.mkdir()
+    (other / "travel.md").write_text("# Travel\n\nBook the train.\n")
+    for folder in (docs, other):
+        await add_source(pool, str(folder), name=folder.name)
+    embedder = HashingEmbedder()
+    await reindex(pool, embedder)
+    before = await ids(pool)
+    embedder.embedded.clear()
+    (report,) = await reindex(pool, embedder, ["docs"], full=True)
+    assert (report.source, report.seen, report.indexed, report.unchanged) == ("docs", 3, 3, 0)
+    after = await ids(pool)
+    assert after["other"] == before["other"]
+    assert not after["docs"] & before["docs"]
+    assert embedder.embedded == []  # equal text is embedded once, however often it is read
+    assert (await recent_runs(pool))[0].whole is False
+
+
+async def ids(pool: Pool) -> dict[str, set[int]]:
+    """Return the passages of each source."""
+    async with pool.connection() as connection:
+        rows = await connection.execute(
+            "select s.name, array_agg(p.id) from passages p join sources s on s.id = source_id group by 1"
+        )
+        return {name: set(found) for name, found in await rows.fetchall()}
