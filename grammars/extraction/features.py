@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from grammars.extraction.ask import Reply
     from grammars.extraction.asked import Asked, Rows
+    from grammars.extraction.rivals import Rivals
 
 NEAR = 3  # words on either side
 WINDOW = 7
@@ -61,15 +62,25 @@ def _exchange(layout: Layout, at: int) -> str:
 
 
 def features(
-    asked: Asked, layout: Layout, found: Sequence[Candidate], vectors: Rows, reply: Reply | None = None
+    asked: Asked, layout: Layout, found: Sequence[Candidate], rivals: Rivals, reply: Reply | None = None
 ) -> NDArray[np.float32]:
-    """Return the features (C, F) of a leaf's candidates; all of a leaf have the same F, by its group."""
+    """Return the features (C, F) of a leaf's candidates; all of a leaf have the same F, by its group.
+
+    Args:
+        asked: the leaf.
+        layout: of the text.
+        found: its candidates.
+        rivals: all leaves that are asked of the text, the leaf among them.
+        reply: what the engine says, where it was asked.
+    """
+    vectors = rivals.vectors
     question = vectors[asked.question]
     likenesses = [float(vectors[layout.text[slice(*clause)]] @ question) for clause in layout.clauses]
     mean = sum(likenesses) / max(len(likenesses), 1)
     rows = []
     for candidate in found:
         row = _relevance(asked, layout, candidate, vectors, mean)
+        row += _rivalry(asked, layout, candidate, rivals)
         row += _OWN[group(asked.leaf)](asked, layout, candidate, vectors)
         row += _replied(candidate, reply)
         rows.append(row)
@@ -106,6 +117,19 @@ def _relevance(asked: Asked, layout: Layout, candidate: Candidate, vectors: Rows
         float(vectors[exchange] @ question) - mean,
         float(vectors[window] @ question),
         candidate.start / max(len(text), 1),
+    ]
+
+
+def _rivalry(asked: Asked, layout: Layout, candidate: Candidate, rivals: Rivals) -> list[float]:
+    """Say how far the words around a candidate speak of this leaf rather than of another."""
+    label = layout.label(candidate.start)
+    near = stems(layout.text[slice(*layout.around(candidate.span, NEAR))])
+    return [
+        rivals.lead(asked, _window(asked, layout, candidate)),
+        rivals.lead(asked, _exchange(layout, candidate.start)),
+        rivals.lead(asked, label) if label else 0.0,
+        rivals.named(asked, stems(label)) if label else 0.0,
+        rivals.named(asked, near),
     ]
 
 

@@ -45,7 +45,7 @@ async def read_record(engine: Engine, embed: Embed, definition: Any, text: str, 
     """
     title = str(definition.get("title", "")) if isinstance(definition, dict) else ""
     root = read_fields(definition)
-    leaves = list(_asked_of(root))[:MOST]
+    leaves = list(asked_of(root))[:MOST]
     excerpt = await focus(embed, [Asked.of(title, leaf).question for leaf in leaves], text)
     layout = Layout.of(excerpt.text)
     scored = await score(engine, embed, title, leaves, layout, reference=reference)
@@ -55,14 +55,14 @@ async def read_record(engine: Engine, embed: Embed, definition: Any, text: str, 
     return Record(None if value is ABSENT else value, draft.evidence, margins=draft.margins, note=note)
 
 
-def _asked_of(part: Field) -> list[Field]:
+def asked_of(part: Field) -> list[Field]:
     """Return the leaves below a field that a text is asked for, those of arrays' items included."""
     if part.kind == "object":
-        return [leaf for member in part.members.values() for leaf in _asked_of(member)]
+        return [leaf for member in part.members.values() for leaf in asked_of(member)]
     if part.kind == "array":
         assert part.items is not None
         if part.items.kind == "object":
-            return [leaf for leaf in _asked_of(part.items) if leaf.kind != "array"]
+            return [leaf for leaf in asked_of(part.items) if leaf.kind != "array"]
         return [item_leaf(part)] if part.items.kind not in ("array", "other") else []
     return [part] if part.kind != "other" else []
 
@@ -107,10 +107,10 @@ class Draft:
 
     def _array(self, part: Field, path: Path, *, nested: bool) -> Any:
         assert part.items is not None
-        if nested or not _asked_of(part):
+        if nested or not asked_of(part):
             return ABSENT if not part.required else None if part.nullable else []
         if part.items.kind == "object":
-            members = [self.scored[leaf.path] for leaf in _asked_of(part) if leaf.path in self.scored]
+            members = [self.scored[leaf.path] for leaf in asked_of(part) if leaf.path in self.scored]
             found = object_items(members, self.layout, self.taken)
             put = self.put
             return [put(part.items, (*path, place), chosen) for place, chosen in enumerate(found)]

@@ -13,6 +13,7 @@ from grammars.extraction.asked import Asked
 from grammars.extraction.candidates import Candidate, candidates, group
 from grammars.extraction.features import features, texts
 from grammars.extraction.rank import Choice, choose, heeds_reply
+from grammars.extraction.rivals import Rivals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,8 +64,9 @@ async def score(
     replies = await asyncio.gather(
         *(_reply(engine, one, its, layout.text) for one, its in zip(asked, found, strict=True))
     )
+    rivals = Rivals.of(asked, vectors)
     return {
-        one.leaf.path: Scored(one.leaf, its, features(one, layout, its, vectors, reply))
+        one.leaf.path: Scored(one.leaf, its, features(one, layout, its, rivals, reply))
         for one, its, reply in zip(asked, found, replies, strict=True)
     }
 

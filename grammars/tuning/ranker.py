@@ -1,12 +1,13 @@
-"""Fit what ranks the candidates of a leaf: python -m grammars.tuning.ranker --cases CASES.jsonl --out FILE.
+"""Fit what ranks the candidates of a leaf: python -m grammars.tuning.ranker --cases CASES.jsonl … --out FILE.
 
 Cases are `{"schema", "text", "expected", "evidence"}`, evidence being the quoted words by JSON pointer. Each
 group of leaves (dates, numbers, …) gets one weight a feature and one for absence: a softmax over a leaf's
 candidates and their absence, fitted by maximum likelihood with a little decay. Printed first: accuracy over
 leaves and recall of null, each schema's cases ranked by weights that were fitted without that schema, for
-several thresholds of absence; the one that ships is `grammars.extraction.rank.ABSENT_AT`.
+several thresholds of what counts as stated; the one that ships is `grammars.extraction.rank.STATED_AT`.
 
-With --replies the embedded model is asked too, and what it says counts as features.
+With --replies the embedded model is asked too, and what it says counts as features: they are to be fitted
+again for another model.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import asyncio
 import json
 from collections import defaultdict
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,11 @@ from grammars.extraction.candidates import candidates, group
 from grammars.extraction.features import features, texts
 from grammars.extraction.fields import read_fields
 from grammars.extraction.layout import Layout
+from grammars.extraction.rank import sureness
+from grammars.extraction.read import asked_of
 from grammars.extraction.record import pointer
+from grammars.extraction.rivals import Rivals
+from grammars.tuning.softmax import Leaf, fit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,27 +48,9 @@ if TYPE_CHECKING:
     from grammars.extraction.candidates import Candidate
 
 REFERENCE = date(2026, 5, 1)
-DECAY = 1e-3
 FOLDS = 5
-THRESHOLDS = (0.1, 0.15, 0.2, 0.3, 0.4)
+THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5)
 _SPANS = ("date", "number")  # groups that are asked under a grammar of their candidates
-
-
-@dataclass
-class Leaf:
-    """One leaf of one case: its candidates' features (C, F), their values, and which are right (C,)."""
-
-    schema: str
-    features: NDArray[np.float32]
-    values: list[str]
-    right: NDArray[np.float32]
-    expected: str | None
-    nullable: bool
-
-    @property
-    def usable(self) -> bool:
-        """Whether there is anything to learn from it."""
-        return bool(self.values) and (self.expected is None or bool(self.right.any()))
 
 
 async def main() -> None:
@@ -72,11 +58,11 @@ async def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--cases", type=Path, required=True)
+    parser.add_argument("--cases", type=Path, required=True, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--replies", action="store_true")
     arguments = parser.parse_args()
-    cases = [json.loads(line) for line in arguments.cases.read_text().splitlines() if line]
+    cases = [json.loads(line) for path in arguments.cases for line in path.read_text().splitlines() if line]
     embed = Embedder()
     groups: dict[str, list[Leaf]] = defaultdict(list)
     async with open_engine("embedded") if arguments.replies else nullcontext() as engine:
@@ -112,27 +98,40 @@ class Embedder:
 
 
 async def _leaves(case: dict[str, Any], embed: Embedder, engine: Engine | None) -> list[tuple[str, Leaf]]:
-    layout, title = Layout.of(case["text"]), str(case["schema"].get("title", ""))
-    asked = [
-        Asked.of(title, leaf)
-        for leaf in read_fields(case["schema"]).leaves()
-        if leaf.kind not in ("array", "other")
-    ]
+    """Return the leaves outside arrays, each with its group."""
+    layout, title, root = (
+        Layout.of(case["text"]),
+        str(case["schema"].get("title", "")),
+        read_fields(case["schema"]),
+    )
+    asked = [Asked.of(title, leaf) for leaf in asked_of(root)]
     found = [candidates(one.leaf, layout, REFERENCE) for one in asked]
     replies = await asyncio.gather(
         *(_reply(engine, one, its, case["text"]) for one, its in zip(asked, found, strict=True))
     )
-    made = []
-    for one, its, reply in zip(asked, found, replies, strict=True):
-        vectors = embed(texts(one, layout, its))
-        expected = _get(case["expected"], one.leaf.path)
-        evidence = case.get("evidence", {}).get(pointer(one.leaf.path))
-        right = _right(its, expected, case["text"], evidence)
-        values = [_key(candidate.value) for candidate in its]
-        key = None if expected is None else _key(expected)
-        rows = features(one, layout, its, vectors, reply)
-        made.append((group(one.leaf), Leaf(title, rows, values, right, key, one.leaf.nullable)))
-    return made
+    rivals = Rivals.of(
+        asked, embed([t for one, its in zip(asked, found, strict=True) for t in texts(one, layout, its)])
+    )
+    plain = {leaf.path for leaf in root.leaves() if leaf.kind not in ("array", "other")}
+    return [
+        (group(one.leaf), _leaf(case, one, its, features(one, layout, its, rivals, reply)))
+        for one, its, reply in zip(asked, found, replies, strict=True)
+        if one.leaf.path in plain
+    ]
+
+
+def _leaf(case: dict[str, Any], asked: Asked, found: Sequence[Candidate], rows: NDArray[np.float32]) -> Leaf:
+    """Return a leaf with what is expected of it."""
+    expected = _get(case["expected"], asked.leaf.path)
+    evidence = case.get("evidence", {}).get(pointer(asked.leaf.path))
+    return Leaf(
+        str(case["schema"].get("title", "")),
+        rows,
+        [_key(candidate.value) for candidate in found],
+        _right(found, expected, case["text"], evidence),
+        None if expected is None else _key(expected),
+        asked.leaf.nullable,
+    )
 
 
 async def _reply(engine: Engine | None, asked: Asked, found: Sequence[Candidate], text: str) -> Reply | None:
@@ -167,42 +166,8 @@ def _right(found: Sequence[Candidate], expected: Any, text: str, evidence: str |
     return np.asarray(there if any(there) else same, np.float32)
 
 
-def fit(leaves: Sequence[Leaf]) -> NDArray[np.float32]:
-    """Return the weights (F + 1,) of a group; the last is the score of absence."""
-    usable = [leaf for leaf in leaves if leaf.usable]
-    width, most = usable[0].features.shape[1], max(len(leaf.values) for leaf in usable)
-    inputs = np.zeros((len(usable), most + 1, width + 1), np.float32)
-    mask = np.full((len(usable), most + 1), -1e9, np.float32)
-    right = np.zeros((len(usable), most + 1), np.float32)
-    for row, leaf in enumerate(usable):
-        count = len(leaf.values)
-        inputs[row, :count, :width], mask[row, :count], right[row, :count] = leaf.features, 0, leaf.right
-        inputs[row, most, width], mask[row, most], right[row, most] = 1, 0, leaf.expected is None
-    scale = inputs[:, :most, :width].reshape(-1, width).std(0) + 1e-6
-    inputs[:, :, :width] /= scale
-    weights = _maximise(torch.from_numpy(inputs), torch.from_numpy(mask), torch.from_numpy(right))
-    weights[:width] /= scale
-    return weights
-
-
-def _maximise(inputs: torch.Tensor, mask: torch.Tensor, right: torch.Tensor) -> NDArray[np.float32]:
-    """Maximise the likelihood of the right candidates, inputs being (N, C, F)."""
-    weights = torch.zeros(inputs.shape[-1], requires_grad=True)
-    optimizer = torch.optim.LBFGS([weights], max_iter=150, line_search_fn="strong_wolfe")
-
-    def loss() -> torch.Tensor:
-        optimizer.zero_grad()
-        likelihoods = (inputs @ weights + mask).log_softmax(1) + (right + 1e-30).log()
-        total = -likelihoods.logsumexp(1).mean() + DECAY * weights.square().sum()
-        total.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        return total
-
-    optimizer.step(loss)  # type: ignore[no-untyped-call]  # as above
-    return np.asarray(weights.detach().numpy(), np.float32)
-
-
 def _left_out(leaves: Sequence[Leaf]) -> list[tuple[Leaf, str | None, float]]:
-    """Return each leaf with its likeliest value and its probability of absence, its schema left out."""
+    """Return each leaf with its likeliest value and how surely that is stated, its schema left out."""
     schemas = sorted({leaf.schema for leaf in leaves})
     found = []
     for fold in range(FOLDS):
@@ -214,14 +179,15 @@ def _left_out(leaves: Sequence[Leaf]) -> list[tuple[Leaf, str | None, float]]:
 
 def _predict(leaf: Leaf, weights: NDArray[np.float32]) -> tuple[str | None, float]:
     if not leaf.values:
-        return None, 1.0
+        return None, 0.0
     scores = np.append(leaf.features @ weights[:-1], weights[-1])
     shares = np.exp(scores - scores.max())
     shares /= shares.sum()
     sums: dict[str, float] = defaultdict(float)
     for value, share in zip(leaf.values, shares, strict=False):
         sums[value] += float(share)
-    return max(sums, key=lambda value: sums[value]), float(shares[-1])
+    best = max(sums, key=lambda value: sums[value])
+    return best, sureness(sums[best], float(shares[-1]))
 
 
 def _show(groups: dict[str, list[tuple[Leaf, str | None, float]]]) -> None:
@@ -229,13 +195,11 @@ def _show(groups: dict[str, list[tuple[Leaf, str | None, float]]]) -> None:
         total = [outcome for outcomes in groups.values() for outcome in outcomes]
         parts = {"all": total, **groups}
         line = "  ".join(f"{kind} {_accuracy(part, threshold)}" for kind, part in parts.items())
-        print(f"absent at {threshold}: accuracy/null recall  {line}")
+        print(f"stated at {threshold}: accuracy/null recall  {line}")
 
 
 def _accuracy(outcomes: list[tuple[Leaf, str | None, float]], threshold: float) -> str:
-    taken = [
-        (leaf, None if absent >= threshold and leaf.nullable else value) for leaf, value, absent in outcomes
-    ]
+    taken = [(leaf, None if sure < threshold and leaf.nullable else value) for leaf, value, sure in outcomes]
     nulls = [value is None for leaf, value in taken if leaf.expected is None and leaf.nullable]
     right = [value == leaf.expected for leaf, value in taken]
     return f"{np.mean(right):.3f}/{np.mean(nulls or [True]):.2f}"
