@@ -24,7 +24,7 @@ class Rivals:
     asked: tuple[Asked, ...]
     vectors: Rows
     questions: NDArray[np.float32]
-    seen: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    leads: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, asked: Sequence[Asked], vectors: Rows) -> Rivals:
@@ -36,11 +36,11 @@ class Rivals:
         """Return how much nearer a text is to a leaf's question than to that of any other leaf."""
         if len(self.asked) < 2:  # noqa: PLR2004 - alone
             return 0.0
-        if text not in self.seen:
-            self.seen[text] = self.questions @ self.vectors[text]
-        likenesses, place = self.seen[text], self.asked.index(asked)
-        others = np.delete(likenesses, place)
-        return float(likenesses[place] - others.max())
+        if text not in self.leads:
+            likenesses = self.questions @ self.vectors[text]
+            second, first = np.partition(likenesses, -2)[-2:]
+            self.leads[text] = likenesses - np.where(likenesses == first, second, first)
+        return float(self.leads[text][self.asked.index(asked)])
 
     def named(self, asked: Asked, stems: frozenset[str]) -> float:
         """Return how much more of some stems' leaf names another leaf's name covers than this one's."""
