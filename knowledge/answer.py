@@ -11,6 +11,7 @@ from grammars.answer import write_answer
 from grammars.engine.errors import EngineError
 from grammars.engine.protocol import PassageText
 from knowledge.answers import Answer, Citation
+from knowledge.embed import Matcher
 from knowledge.questions import read_question, search_query
 from knowledge.search import search
 from knowledge.traces import Trace, save_trace
@@ -155,6 +156,8 @@ class _TimedEmbedder:
         self._embedder = embedder
         self.name, self.dimensions = embedder.name, embedder.dimensions
         self.ms = 0.0
+        if isinstance(embedder, Matcher):
+            self.match = embedder.match
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         began = time.perf_counter()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -30,6 +30,20 @@ class Embedder(Protocol):
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one L2-normalised row a text: shape (len(texts), dimensions).
+
+        Raises:
+            EmbeddingError: with a sentence that says what to do.
+        """
+
+
+@runtime_checkable
+class Matcher(Protocol):
+    """What an embedder is besides, where it has its model at hand."""
+
+    async def match(self, question: str, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return how well each text has the question's words, in their contexts: shape (len(texts),).
+
+        A score is the mean cosine of each word (token) of the question with the text's nearest.
 
         Raises:
             EmbeddingError: with a sentence that says what to do.

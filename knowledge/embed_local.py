@@ -6,7 +6,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -14,14 +14,17 @@ from grammars.embedded.precision import reading_type
 from knowledge.embed import EmbeddingError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
+    import torch
     from numpy.typing import NDArray
 
 # bfloat16 on the CPU compiles anew for each shape: every batch is one of these lengths and of a power of two
 # rows, but for the last of its length as many as BATCH_TOKENS hold.
 LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512)
 BATCH_TOKENS = 4096
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +59,53 @@ class LocalEmbedder:
 
         Each batch is its own turn of the worker, so that a question waits for one batch of an index at most.
         """
-        if not texts:
-            return np.empty((0, self.dimensions), dtype=np.float32)
-        loop = asyncio.get_running_loop()
-        encoded = await loop.run_in_executor(self._worker, self._encode, texts)
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        async for rows, read in self._read(texts, self._embed):
+            vectors[rows] = read
+        return vectors
+
+    async def match(self, question: str, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the mean cosine of each token of the question with each text's nearest, one a text."""
+        states = [np.empty((0, self.dimensions), dtype=np.float32)] * (len(texts) + 1)
+        async for rows, read in self._read([question, *texts], self._words):
+            for row, words in zip(rows, read, strict=True):
+                states[row] = words
+        asked, *others = states
+        nearest = [(asked @ words.T).max(1, initial=-1.0) for words in others]
+        return np.array([cosines.sum() / max(1, len(asked)) for cosines in nearest], dtype=np.float32)
+
+    async def _read(
+        self, texts: Sequence[str], read: Callable[[list[list[int]], int], Result]
+    ) -> AsyncIterator[tuple[list[int], Result]]:
+        """Yield the numbers of the texts of each batch, and what was read of them."""
+        loop = asyncio.get_running_loop()
+        encoded = await loop.run_in_executor(self._worker, self._encode, texts) if texts else []
         for length, rows in _batches([len(tokens) for tokens in encoded]):
             batch = [encoded[row] for row in rows]
-            vectors[rows] = await loop.run_in_executor(self._worker, self._forward, batch, length)
-        return vectors
+            yield rows, await loop.run_in_executor(self._worker, read, batch, length)
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
         tokens = self._tokenizer(list(texts), truncation=True, max_length=self._limit)["input_ids"]
         return [list(row) for row in tokens]
 
-    def _forward(self, batch: list[list[int]], length: int) -> NDArray[np.float32]:
+    def _embed(self, batch: list[list[int]], length: int) -> NDArray[np.float32]:
         """Embed one batch: token ids (B, T) to unit vectors (B, H), mean-pooled over the real tokens."""
+        import torch
+
+        hidden, mask = self._forward(batch, length)
+        pooled = (hidden * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+        vectors: NDArray[np.float32] = torch.nn.functional.normalize(pooled, dim=-1)[: len(batch)].numpy()
+        return vectors
+
+    def _words(self, batch: list[list[int]], length: int) -> list[NDArray[np.float32]]:
+        """Return each row's unit states (tokens, H), without the marks at its ends."""
+        import torch
+
+        states = torch.nn.functional.normalize(self._forward(batch, length)[0], dim=-1).numpy()
+        return [line[1 : len(tokens) - 1] for line, tokens in zip(states, batch, strict=False)]
+
+    def _forward(self, batch: list[list[int]], length: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the states (B or more, T, H) of token ids, and which of them (B or more, T) are real."""
         import torch
 
         ids = torch.full((_round_up(len(batch)), length), self._tokenizer.pad_token_id or 0)
@@ -80,11 +114,8 @@ class LocalEmbedder:
             ids[row, : len(tokens)] = torch.tensor(tokens)
             mask[row, : len(tokens)] = 1
         with torch.inference_mode():
-            hidden = self._model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-            pooled = (hidden * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
-            unit = torch.nn.functional.normalize(pooled, dim=-1)
-        vectors: NDArray[np.float32] = unit[: len(batch)].numpy()
-        return vectors
+            hidden = self._model(input_ids=ids, attention_mask=mask).last_hidden_state
+        return hidden.float(), mask
 
 
 def _load(path: str) -> tuple[Any, Any, int]:

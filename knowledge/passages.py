@@ -44,11 +44,16 @@ class Passage:
 def prepare_passage(title: str, text: str, chunk: Chunk) -> Passage:
     """Return a chunk of `text` as a passage; title and heading path are embedded and found with it."""
     body = text[chunk.start : chunk.end]
-    context = PATH_SEPARATOR.join(part for part in (title, chunk.heading) if part)
-    embedded = f"{context}\n{body}"
+    embedded = embedded_text(title, chunk.heading, body)
     return Passage(
         chunk, body, embedded, hashlib.sha256(embedded.encode()).digest(), Counter(terms(embedded))
     )
+
+
+def embedded_text(title: str, heading: str, body: str) -> str:
+    """Return what is embedded of a passage: its text under its title and heading path."""
+    context = PATH_SEPARATOR.join(part for part in (title, heading) if part)
+    return f"{context}\n{body}"
 
 
 async def known_embeddings(

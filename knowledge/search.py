@@ -10,8 +10,10 @@ from psycopg.rows import dict_row
 
 from knowledge.answers import Retrieved
 from knowledge.audience import MAY_READ, readers_parameter
+from knowledge.embed import Matcher
 from knowledge.generations import GenerationError, current_generation
 from knowledge.lexical import terms
+from knowledge.reread import REREAD, reread
 from knowledge.sources.registry import document_link
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ async def search(
 ) -> list[Retrieved]:
     """Return the `k` best passages for `query`, best first, with their scores as `dense`, `lexical`, `fused`.
 
+    Where the embedder can, it reads the first passages once more, and `words` says what it found.
+
     Args:
         pool: of the database.
         embedder: the one that the index was built with.
@@ -56,9 +60,11 @@ async def search(
     Raises:
         GenerationError: the index was built with another embedder.
     """
+    matcher = embedder if isinstance(embedder, Matcher) else None
+    wanted = max(k, REREAD) if matcher else k
     vector = (await embedder.embed([query]))[0]
     values = {
-        "terms": list(dict.fromkeys(terms(query))), "vector": HalfVector(vector), "k": k,
+        "terms": list(dict.fromkeys(terms(query))), "vector": HalfVector(vector), "k": wanted,
         "candidates": candidates, "readers": readers_parameter(audience), "compared": COMPARED,
         "k1": BM25_K1, "b": BM25_B, "dense_weight": DENSE_WEIGHT,
     }  # fmt: skip
@@ -67,7 +73,8 @@ async def search(
         await connection.execute("set transaction isolation level repeatable read, read only")
         generation = await current_generation(connection)
         rows = await _rows(connection, _checked(generation, embedder), values) if generation else []
-    return [_retrieved(rank, row) for rank, row in enumerate(rows, 1)]
+    found = [_retrieved(rank, row) for rank, row in enumerate(rows, 1)]
+    return (await reread(matcher, query, found))[:k] if matcher else found
 
 
 def _checked(generation: Generation, embedder: Embedder) -> Generation:

@@ -1,0 +1,39 @@
+"""The best passages read once more: each word of the question with the passage's nearest, in their contexts.
+
+Late interaction (Khattab and Zaharia 2020, arXiv:2004.12832) with an encoder that was not trained for it. A
+vector says what a passage is about as a whole; this finds the passage in which each word is answered to.
+Figures: docs/decisions/retrieval.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from knowledge.passages import embedded_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from knowledge.answers import Retrieved
+    from knowledge.embed import Matcher
+
+REREAD = 10  # passages; what more of them would bring is not worth their time
+FUSED_WEIGHT = 0.4  # of the score that the statement gave, beside that of the words
+
+
+async def reread(matcher: Matcher, query: str, found: Sequence[Retrieved]) -> list[Retrieved]:
+    """Return the passages with the first `REREAD` ranked anew; these have one more score, `words`.
+
+    Raises:
+        EmbeddingError: the embedder failed.
+    """
+    best = found[:REREAD]
+    texts = [embedded_text(passage.title, passage.heading, passage.text) for passage in best]
+    matches = (await matcher.match(query, texts)).tolist() if best else []
+    read = [
+        replace(passage, scores={**passage.scores, "words": round(match, 4)})
+        for passage, match in zip(best, matches, strict=True)
+    ]
+    read.sort(key=lambda passage: -passage.scores["words"] - FUSED_WEIGHT * passage.scores["fused"])
+    return [replace(passage, rank=rank) for rank, passage in enumerate([*read, *found[REREAD:]], 1)]

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from quoting import WordEmbedder
+
+from knowledge.embed import Matcher, open_embedder
+from knowledge.index import reindex
+from knowledge.reread import REREAD
+from knowledge.search import search
+from knowledge.sources import add_source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from knowledge.database import Pool
+
+
+class Reader(WordEmbedder):
+    """Prefers the texts that hold a word, and keeps what it was given."""
+
+    def __init__(self, preferred: str) -> None:
+        self.preferred = preferred
+        self.read: list[str] = []
+
+    async def match(self, _question: str, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.read = list(texts)
+        return np.array([float(self.preferred in text) for text in texts], np.float32)
+
+
+@pytest.fixture
+async def folder(pool: Pool, tmp_path: Path) -> Path:
+    for number in range(REREAD + 5):
+        (tmp_path / f"{number:02}.md").write_text(
+            f"# Page {number}\n\n{'proxy ' * (20 - number)}word{number}"
+        )
+    await add_source(pool, str(tmp_path))
+    await reindex(pool, WordEmbedder())
+    return tmp_path
+
+
+async def test_the_best_passages_are_ranked_anew_by_what_is_read_of_them(pool: Pool, folder: Path) -> None:
+    before = await search(pool, WordEmbedder(), "proxy", k=REREAD + 5)
+    last = before[REREAD - 1]
+    reader = Reader(last.text.split()[-1])
+
+    found = await search(pool, reader, "proxy", k=REREAD + 5)
+
+    assert found[0].passage_id == last.passage_id
+    assert found[0].scores["words"] == 1
+    assert reader.read[0].startswith(f"{before[0].title}\n")
+    assert [passage.rank for passage in found] == list(range(1, len(before) + 1))
+    rest = [passage.passage_id for passage in before if passage.passage_id != last.passage_id]
+    assert [passage.passage_id for passage in found[1:]] == rest
+    assert all("words" not in passage.scores for passage in found[REREAD:])
+
+
+async def test_more_are_read_than_are_asked_for(pool: Pool, folder: Path) -> None:
+    reader = Reader("word9")
+    found = await search(pool, reader, "proxy", k=1)
+    assert len(reader.read) == REREAD
+    assert [passage.text.split()[-1] for passage in found] == ["word9"]
+
+
+async def test_nothing_is_read_where_nothing_is_indexed(pool: Pool) -> None:
+    reader = Reader("")
+    assert await search(pool, reader, "proxy") == []
+    assert reader.read == []
+
+
+async def test_the_embedded_model_matches_word_by_word() -> None:
+    texts = [
+        "The lift in the east wing is out of order until Monday.",
+        "Tickets are sold at the counter from nine to five.",
+        "\u200b",
+    ]
+    async with open_embedder("embedded") as embedder:
+        assert isinstance(embedder, Matcher)
+        scores = await embedder.match("is the elevator broken?", texts)
+        alone = await embedder.match("is the elevator broken?", texts[:1])
+        same = await embedder.match(texts[0], texts[:1])
+        nothing = await embedder.match("", texts)
+    assert scores.shape == (3,)
+    assert scores[0] > scores[1] > scores[2]
+    assert alone[0] == pytest.approx(scores[0], abs=0.01)  # neither batch nor padding shows
+    assert same[0] == pytest.approx(1, abs=0.01)
+    assert nothing.tolist() == [0, 0, 0]
