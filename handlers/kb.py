@@ -12,8 +12,17 @@ from handlers.ask import acknowledge
 from handlers.errors import guarded, whisper
 from handlers.kb_admins import administers
 from handlers.kb_forms import Forms
-from handlers.kb_pages import ADD, EDIT, PAGE, REINDEX, REMOVE, changes_page, sources_page, status_page
-from handlers.kb_progress import CANCEL_RUNS
+from handlers.kb_pages import (
+    ADD,
+    CANCEL_RUNS,
+    EDIT,
+    PAGE,
+    REINDEX,
+    REMOVE,
+    changes_page,
+    sources_page,
+    status_page,
+)
 from handlers.kb_request import Request, person_of
 from handlers.kb_search import read_search
 from handlers.rich import bullets, rich_text, section, text
@@ -43,8 +52,10 @@ OVER = "It was over already."
 HELP = (
     ("status", "how each source is doing: counts that add up, what failed and why, the next run"),
     ("sources", "where the documents come from, and who may read them"),
-    ("add, edit NAME, remove NAME", "change that, in a form"),
-    ("reindex [NAME] [full]", "look for changes now; with full, read everything anew"),
+    ("add", "add a source, in a form"),
+    ("edit NAME", "change its readers, schedule and files, in a form"),
+    ("remove NAME", "forget it, and its documents at once"),
+    ("reindex [NAME] [full]", "look for changes now, with progress; with full, read everything anew"),
     ("search [--as @PERSON or #CHANNEL] QUESTION", "what would be retrieved, and why"),
     ("diff [NAME] [24h]", "which documents changed, and when"),
 )
@@ -167,13 +178,14 @@ class Kb:
         await self._services.defer(SEARCH, **arguments, response_url=asked.body["response_url"])
 
     async def cancel(self, body: dict[str, Any], client: AsyncWebClient) -> None:
-        """End the runs that a progress message names."""
+        """End the runs that a progress message or the status names."""
         value = body["actions"][0]["value"]
+        asked = Request(body, client, value)
         if not await self.granted(body, f"{COMMAND} cancel {value}"):
-            await whisper(body, client, REFUSED)
+            await asked.say(REFUSED)
             return
         ended = [await self._services.cancel_run(int(number)) for number in value.split()]
-        await whisper(body, client, CANCELLED if any(ended) else OVER)
+        await asked.say(CANCELLED if any(ended) else OVER)
 
 
 def read_reindex(words: str) -> tuple[str, bool]:

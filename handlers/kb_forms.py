@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     Reindex = Callable[[str, Sequence[str]], Awaitable[str]]
 
 WHICH = "Which source? `/kb {} NAME`. `/kb sources` lists them."
+THERE = "There is a source of that already, called {0}: `/kb edit {0}` changes it."
 NOT_GRANTED = "Only administrators can do that."
 GROUP_SECONDS = 1.5  # a form must open within three
 REMOVED = "{} is removed, with its documents."
@@ -109,7 +110,7 @@ class Forms:
         values, name = view["state"]["values"], view["private_metadata"]
         fields, problems = entered(values)
         source = name or address(values)
-        if not name and (problem := origin_problem(source, self._services.folders)):
+        if not name and (problem := await self._origin_problem(source)):
             problems[URI] = problem
         problems |= self._schedule_problem(fields)
         if problems:
@@ -124,6 +125,15 @@ class Forms:
         except SourceError as error:
             return source, {block: str(error)}
         return written.name, {}
+
+    async def _origin_problem(self, address: str) -> str | None:
+        """Return why there can be no new source of that address: one that is there is edited."""
+        if problem := origin_problem(address, self._services.folders):
+            return problem
+        try:
+            return THERE.format((await self._services.find_source(address)).name)
+        except SourceError:
+            return None
 
     def _schedule_problem(self, fields: dict[str, Any]) -> dict[str, str]:
         try:

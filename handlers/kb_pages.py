@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from handlers.rich import Block, bullets, rich_text, section, text
 from handlers.text import clip
+from knowledge.sources.uri import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 PAGE = "kb_page"
 REINDEX, EDIT, REMOVE, ADD = "kb_reindex", "kb_edit", "kb_remove", "kb_add"
+CANCEL_RUNS, CANCEL_LABEL = "kb_cancel", "Cancel"
 
 STATUS_TITLE, SOURCES_TITLE, CHANGES_TITLE = "Status", "Sources", "What changed"
 NO_SOURCES = "There are no sources yet. Add one with `/kb add`."
@@ -48,7 +50,7 @@ def status_blocks(status: Status, shown: Sequence[SourceStatus]) -> list[Block]:
         return [header(STATUS_TITLE), rich_text(section(text(NO_SOURCES)))]
     documents = sum(source.documents for source in status.sources)
     passages = sum(source.passages for source in status.sources)
-    total = f"{count(documents, 'document')} in {count(passages, 'passage')}, embedded with {status.embedder}"
+    total = f"{count(documents, 'document')} in {count(passages, 'passage')}. Embedder: {status.embedder}"
     blocks = [header(STATUS_TITLE), context(total if status.embedder else NEVER_RUN)]
     if status.building:
         built = count(status.building.passages, "passage")
@@ -61,6 +63,8 @@ def status_blocks(status: Status, shown: Sequence[SourceStatus]) -> list[Block]:
 def _status(source: SourceStatus) -> list[Block]:
     counted = f"  {count(source.documents, 'document')}, {count(source.passages, 'passage')}"
     lines = [section(text(clip(source.name, LONGEST), bold=True), text(counted)), section(*_last_run(source))]
+    if source.finished_at:
+        lines.append(section(text(_counts(source))))
     if source.oldest_unseen:
         lines.append(section(text(OLDEST), moment(source.oldest_unseen)))
     if source.error:
@@ -73,6 +77,9 @@ def _status(source: SourceStatus) -> list[Block]:
         shown += [section(text(f"and {more} more", italic=True))] if more > 0 else []
         said = f"{count(len(failures), 'document')} cannot be read:"
         blocks.append(rich_text(section(text(said)), bullets(*shown)))
+    if source.state == "running":
+        cancel = button(CANCEL_LABEL, CANCEL_RUNS, str(source.run_id), style="danger")
+        blocks.append({"type": "actions", "elements": [cancel]})
     return blocks
 
 
@@ -83,7 +90,6 @@ def _last_run(source: SourceStatus) -> list[Block]:
         done = source.indexed + source.unchanged + source.failed
         return [text("Reindexing since "), moment(source.started_at), text(f": {done:,} of {source.seen:,}")]
     parts = [text(f"Last run {source.state} "), moment(source.finished_at or source.started_at)]
-    parts.append(text(f": {_counts(source)}"))
     return [*parts, text(". Next "), moment(source.due_at)] if source.due_at else parts
 
 
@@ -113,7 +119,7 @@ def _source(source: Source) -> list[Block]:
             text("  "),
             text(clip(source.uri, LONGEST), code=True),
         ),
-        section(text("For "), *readers(source.audience), text(f". Looked at {schedule(source.schedule)}.")),
+        section(text("For "), *readers(source.audience), text(f". {_kept_up(source)}.")),
     ]
     if source.include or source.exclude:
         globs = [*source.include, *(f"not {glob}" for glob in source.exclude)]
@@ -124,6 +130,11 @@ def _source(source: Source) -> list[Block]:
         button("Remove", REMOVE, source.name, style="danger"),
     ]
     return [{"type": "divider"}, rich_text(*lines), {"type": "actions", "elements": actions}]
+
+
+def _kept_up(source: Source) -> str:
+    looked = f"ooked at {schedule(source.schedule)}"
+    return f"Watched, and l{looked}" if source.kind is Kind.LOCAL else f"L{looked}"
 
 
 def schedule(value: str | None) -> str:

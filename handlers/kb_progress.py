@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from slack_sdk.errors import SlackApiError
 
 from handlers.errors import hopeless
-from handlers.kb_pages import button, header, run_line
+from handlers.kb_pages import CANCEL_LABEL, CANCEL_RUNS, button, header, run_line
 from handlers.rich import rich_text
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from handlers.rich import Block
     from knowledge.runs import Run
 
-CANCEL_RUNS = "kb_cancel"
-CANCEL_LABEL = "Cancel"
 RUNNING, OVER = "Reindexing", "Reindexed"
 SECONDS = 1.5  # between two looks; Slack takes some 50 updates a minute
 MOST_LINES = 40

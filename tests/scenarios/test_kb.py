@@ -10,9 +10,10 @@ from running_bot import Bot, running_bot, until
 from bot.config import Settings
 from bot.demo import App, LocalWorkspace, local_workspace
 from bot.demo.app import Command
-from handlers import kb, kb_modal, kb_origin, kb_progress, kb_search
-from handlers.kb_pages import EDIT, OLDER, REINDEX
+from handlers import kb, kb_forms, kb_modal, kb_origin, kb_progress, kb_search
+from handlers.kb_pages import CANCEL_RUNS, EDIT, OLDER, REINDEX
 from knowledge.calls import recent_calls
+from knowledge.runs import recent_runs
 from knowledge.sources import list_sources
 
 if TYPE_CHECKING:
@@ -121,6 +122,29 @@ async def test_a_form_says_field_by_field_what_cannot_be(bot: Bot, folder: Path)
     assert await list_sources(bot.pool) == []
 
 
+async def test_a_source_that_is_there_is_not_added_again_and_keeps_its_readers(
+    bot: Bot, folder: Path
+) -> None:
+    assert await added(bot, folder, name="runbooks", audience=[], people=["U0MAYA0001"]) == {}
+    problems = await added(bot, folder, name="again")
+    assert problems == {kb_modal.URI: kb_forms.THERE.format("runbooks")}
+    (source,) = await list_sources(bot.pool)
+    assert (source.name, source.audience) == ("runbooks", ["U0MAYA0001"])
+
+
+async def test_one_source_is_read_anew(bot: Bot, folder: Path) -> None:
+    assert await added(bot, folder, name="my runbooks") == {}
+    await told(bot, kb_progress.OVER)
+    await bot.workspace.command("maya", "#ops", "/kb reindex my runbooks full")
+    await whispered(bot, kb.FOLLOWED)
+
+    async def done() -> bool:
+        (run, *_) = await recent_runs(bot.pool)
+        return (run.full_read, run.whole, run.state, run.indexed) == (True, False, "finished", 1)
+
+    await until(done)
+
+
 async def test_a_source_is_edited_and_removed(bot: Bot, folder: Path) -> None:
     listed = {"audience": [], "people": ["U0MAYA0001"], "groups": ["S0ONCALL01"]}
     assert await added(bot, folder, name="runbooks", **listed) == {}
@@ -168,8 +192,8 @@ async def test_a_run_is_cancelled_with_the_button(bot: Bot) -> None:
     await bot.jobs.configure_task("kb_follow", queue="administration").defer_async(
         person="U0MAYA0001", runs=[1]
     )
-    message = await told(bot, kb_progress.CANCEL_RUNS)
-    await bot.workspace.click("maya", "maya", message["ts"], kb_progress.CANCEL_RUNS)
+    message = await told(bot, CANCEL_RUNS)
+    await bot.workspace.click("maya", "maya", message["ts"], CANCEL_RUNS)
 
     async def stopped() -> bool:
         async with bot.pool.connection() as connection:
@@ -180,6 +204,20 @@ async def test_a_run_is_cancelled_with_the_button(bot: Bot) -> None:
     async with bot.pool.connection() as connection:
         await connection.execute("update runs set state = 'cancelled', finished_at = now()")
     await told(bot, kb_progress.OVER)
+
+
+async def test_whoever_sees_a_run_in_the_status_can_cancel_it(bot: Bot) -> None:
+    async with bot.pool.connection() as connection:
+        await connection.execute("insert into sources (name, uri) values ('slow', 'file:///nowhere')")
+        await connection.execute(
+            "insert into runs (source_id, cause, state, started_at) select id, 'watch', 'running', now()"
+            " from sources"
+        )
+    await bot.workspace.command("maya", "#ops", "/kb status")
+    shown = await whispered(bot, CANCEL_RUNS)
+    await bot.workspace.click("maya", "#ops", shown["ts"], CANCEL_RUNS)
+    await whispered(bot, kb.CANCELLED)
+    assert (await recent_runs(bot.pool))[0].stop
 
 
 async def test_long_lists_are_paged_in_place(bot: Bot) -> None:
