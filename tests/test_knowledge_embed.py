@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from knowledge.embed import EmbeddingError, open_embedder
+from knowledge.embed_local import _batches
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,6 +32,15 @@ async def test_the_embedded_model_knows_what_is_near() -> None:
     assert np.linalg.norm(together, axis=1) == pytest.approx(1, abs=1e-5)
     assert (together * alone).sum(1).min() > 0.999  # neither batch nor padding shows
     assert together[0] @ together[1] > together[0] @ together[2] + 0.2
+
+
+def test_batches_fill_the_shapes_that_they_are_padded_to() -> None:
+    counts = list(np.random.default_rng(0).integers(3, 513, 2000))
+    batches = _batches(counts)
+    assert sorted(row for _, rows in batches for row in rows) == list(range(2000))
+    assert all(counts[row] <= length for length, rows in batches for row in rows)
+    unfilled = [length for length, rows in batches if len(rows) & (len(rows) - 1)]
+    assert len(unfilled) == len(set(unfilled))  # but for the last of a length, each is a power of two
 
 
 async def test_embedding_leaves_the_loop_free() -> None:
