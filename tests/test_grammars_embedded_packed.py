@@ -66,6 +66,16 @@ def test_packed_texts_are_read_as_each_alone(bert: Any, dtype: torch.dtype, erro
         torch.testing.assert_close(states, alone(bert, text), atol=error, rtol=0)
 
 
+def test_what_is_too_much_for_one_batch_is_read_in_several(
+    bert: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers = Packed(bert.encoder, torch.float32)
+    whole = packed(bert, layers)
+    monkeypatch.setattr("grammars.embedded.packed._BATCH", 45)  # less than the longest text has
+    for one, other in zip(packed(bert, layers), whole, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
+
+
 def test_what_is_read_follows_the_chosen_adapter(bert: Any) -> None:
     plain = [alone(bert, text) for text in TEXTS]
     targets = r"encoder\.layer.*\.(query|key|value|dense)"

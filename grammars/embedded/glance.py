@@ -19,7 +19,7 @@ from grammars.embedded.packed import Packed
 from grammars.embedded.precision import reading_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from transformers import BertModel
 
@@ -27,7 +27,6 @@ Pieces = tuple[int, ...]
 
 _CLS, _SEP = 101, 102  # MiniLM's ids
 _LONGEST = 510  # pieces, between these two
-_BATCH = 4096  # tokens read together
 _EMBEDDINGS = 20_000  # remembered, 30 MB
 _READINGS = 200  # remembered, at most 150 MB
 
@@ -70,8 +69,9 @@ class Glance(nn.Module):
         texts: Sequence[Pieces],
         pick: Callable[[torch.Tensor], torch.Tensor],
     ) -> list[torch.Tensor]:
-        for batch in _batches(sorted({text for text in texts if text not in known}, key=len)):
-            known.update(zip(batch, map(pick, self._states(batch)), strict=True))
+        fresh = sorted({text for text in texts if text not in known}, key=len)
+        if fresh:
+            known.update(zip(fresh, map(pick, self._states(fresh)), strict=True))
         found = [known[text] for text in texts]
         for text in texts:
             known.move_to_end(text)
@@ -91,18 +91,6 @@ class Glance(nn.Module):
     @cached_property
     def _packed(self) -> Packed:
         return Packed(self.minilm.encoder, reading_type(self.minilm.device))
-
-
-def _batches(texts: Sequence[Pieces]) -> Iterator[list[Pieces]]:
-    """Yield the texts, in order, in batches of at most _BATCH tokens."""
-    batch: list[Pieces] = []
-    for text in texts:
-        if batch and sum(map(len, batch)) + len(text) > _BATCH:
-            yield batch
-            batch = []
-        batch.append(text)
-    if batch:
-        yield batch
 
 
 def _mean(states: torch.Tensor) -> torch.Tensor:

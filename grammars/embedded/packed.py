@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import BertModel
 
+_BATCH = 2048  # tokens read at once: what comes of more does not stay in the cache
 _CHOICES = 4  # of adapters, whose merged weights are kept: 21 MB each in bfloat16
 
 Affine = tuple[torch.Tensor, torch.Tensor]  # a weight (out, in) and a bias (out,)
@@ -40,10 +41,14 @@ class Packed:
     @torch.no_grad()
     def __call__(self, states: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
         """Return the states (T, H) that the embedded tokens (T, H) of texts of these lengths come to."""
+        batches = _batches(lengths)
+        parts = torch.split(states.float(), [sum(batch) for batch in batches])
         with torch.autocast(states.device.type, enabled=False):
-            states = states.float()
-            for layer in self._layers:
-                states = layer(states, lengths)
+            return torch.cat([self._read(*batch) for batch in zip(parts, batches, strict=True)])
+
+    def _read(self, states: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
+        for layer in self._layers:
+            states = layer(states, lengths)
         return states
 
 
@@ -64,6 +69,16 @@ class Merged:
         if len(self._known) > _CHOICES:
             self._known.popitem(last=False)
         return self._known[active]
+
+
+def _batches(lengths: Sequence[int]) -> list[list[int]]:
+    """Return the lengths, in order, in batches of at most _BATCH tokens, or of one text."""
+    batches: list[list[int]] = [[]]
+    for length in lengths:
+        if batches[-1] and sum(batches[-1]) + length > _BATCH:
+            batches.append([])
+        batches[-1].append(length)
+    return batches
 
 
 def _active(model: nn.Module) -> tuple[str, ...]:
