@@ -14,6 +14,7 @@ from bot import wiring
 from bot.config import SettingsError, read_settings
 from bot.documentation import MANIFEST
 from grammars.engine.errors import EngineError
+from knowledge.database import PGVECTOR
 from knowledge.embed import EmbeddingError
 from knowledge.health import health
 from knowledge.schema import describe, newest_revision
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from bot.config import Settings
 
-PGVECTOR = (0, 8)  # iterative scans, which filtered searches rely on
 SETUP = "docs/slack-setup.md shows where it comes from."
 
 

@@ -17,7 +17,21 @@ import migrations
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+NO_PGVECTOR = (
+    "This PostgreSQL server has no pgvector {}: install it there (https://github.com/pgvector/pgvector; the"
+    " packages are called postgresql-NN-pgvector), or unset DATABASE_URL for the embedded server."
+)
+NOT_ALLOWED = (
+    "This database has no pgvector yet, and its user may not add it: have an administrator of the server run"
+    " `create extension vector` in it, then try again."
+)
+PGVECTOR = (0, 8)  # iterative scans, which filtered searches rely on
 MIGRATION_LOCK = 7_236_014_551  # any number that is ours
+
+
+class UnsuitableDatabaseError(Exception):
+    """The database server lacks what the knowledge needs; the message says how it gets it."""
+
 
 Pool: TypeAlias = AsyncConnectionPool[AsyncConnection[Any]]
 
@@ -46,8 +60,20 @@ async def migrate(conninfo: str) -> None:
 
     Raises:
         psycopg.OperationalError: the database cannot be reached.
+        UnsuitableDatabaseError: it has no pgvector, or one that is too old.
     """
     await asyncio.to_thread(_upgrade, conninfo)
+
+
+def _add_pgvector(conninfo: str) -> None:
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        version = connection.execute(_VERSION).fetchone()
+        if version is None or tuple(map(int, version[0].split(".")[:2])) < PGVECTOR:
+            raise UnsuitableDatabaseError(NO_PGVECTOR.format(".".join(map(str, PGVECTOR))))
+        try:
+            connection.execute("create extension if not exists vector")
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise UnsuitableDatabaseError(NOT_ALLOWED) from error
 
 
 def _upgrade(conninfo: str) -> None:
@@ -65,5 +91,11 @@ def _upgrade(conninfo: str) -> None:
     )
     with engine.begin() as connection:
         connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        _add_pgvector(conninfo)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+_VERSION = """
+select coalesce(installed_version, default_version) from pg_available_extensions where name = 'vector'
+"""

@@ -1,6 +1,7 @@
 """`almanac status`: what is indexed, what is not, and why."""
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,14 +13,17 @@ from bot.cli.opening import opened_database
 from bot.config import read_settings
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from knowledge.status import SourceStatus, Status
 
 EXAMPLES = ("almanac status", "almanac status --json | jq '.sources[].failures'")
 NOTHING = "There are no sources yet: almanac sources add PATH/TO/DOCUMENTS"
-COLUMNS = ("Documents", "Passages", "Seen", "Indexed", "Unchanged", "Failed", "Removed")
+COUNTED = (
+    "{0.name}: {0.seen} seen = {0.indexed} indexed + {0.unchanged} unchanged + {0.failed} failed;"
+    " {0.removed} removed"
+)
+UNSEEN = "{}: changed since {}, and not read yet"
 BUILDING = "A new index is being built with {}: {:,} passages so far"
+DUE = "due"
 NEVER = "never"
 NONE = "-"
 
@@ -29,8 +33,8 @@ def status(
 ) -> None:
     """Show what each source holds, and what could not be read.
 
-    Of the last run, seen = indexed + unchanged + failed; removed stands beside. Unseen is a change that
-    was noticed and that no run has brought in yet.
+    Of the last run, seen = indexed + unchanged + failed, and what is gone was removed. A change that was
+    noticed and that no run has brought in yet is named, with its age.
     """
     run(_status(as_json=json))
 
@@ -49,22 +53,31 @@ async def _status(*, as_json: bool) -> None:
 
 
 def _show(found: "Status") -> None:
-    table = Table(header_style="bold")
-    table.add_column("Source", overflow="fold")
-    for column in COLUMNS:
-        table.add_column(column, justify="right")
-    for column in ("State", "Last run", "Next run", "Unseen since"):
-        table.add_column(column)
+    data().print(_table(found))
     for source in found.sources:
-        counts = (str(getattr(source, column.lower())) for column in COLUMNS)
-        moments = (source.finished_at or source.started_at, source.due_at, source.oldest_unseen)
-        table.add_row(plain(source.name), *counts, _state(source), *map(_moment, moments))
-    data().print(table)
-    data().print(plain(f"Embedded with {found.embedder or 'nothing yet: almanac reindex'}", "dim"))
+        data().print(plain(COUNTED.format(source)))
+        if source.oldest_unseen:
+            data().print(plain(UNSEEN.format(source.name, _moment(source.oldest_unseen)), "yellow"))
+    data().print(plain(f"Embedder: {found.embedder or 'none yet: almanac reindex'}", "dim"))
     if found.building:
         data().print(plain(BUILDING.format(found.building.embedder, found.building.passages), "dim"))
     for source in found.sources:
         _show_failures(source)
+
+
+def _table(found: "Status") -> Table:
+    """Return what each source holds, narrow enough for 80 columns; what its run counted stands below."""
+    table = Table(header_style="bold")
+    table.add_column("Source", overflow="fold")
+    for column in ("Documents", "Passages"):
+        table.add_column(column, justify="right")
+    for column in ("State", "Last run", "Next run"):
+        table.add_column(column)
+    for source in found.sources:
+        held = (f"{source.documents:,}", f"{source.passages:,}")
+        last = source.finished_at or source.started_at
+        table.add_row(plain(source.name), *held, _state(source), _moment(last), _due(source.due_at))
+    return table
 
 
 def _state(source: "SourceStatus") -> str:
@@ -74,8 +87,12 @@ def _state(source: "SourceStatus") -> str:
     return "waiting" if source.waiting else source.state or NEVER
 
 
-def _moment(moment: "datetime | None") -> str:
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M") if moment else NONE
+def _due(moment: datetime | None) -> str:
+    return DUE if moment and moment <= datetime.now(UTC) else _moment(moment)
+
+
+def _moment(moment: datetime | None) -> str:
+    return moment.astimezone().strftime("%m-%d %H:%M") if moment else NONE
 
 
 def _show_failures(source: "SourceStatus") -> None:
