@@ -36,6 +36,7 @@ TOO_LATE = "This record was posted already, or closed elsewhere."
 
 LONGEST_PREVIEW = 300
 MOST_SCHEMAS = 100
+UNSURE_BELOW = 0.2  # margin, between 0 and 1, of a choice that a person should look at
 SCHEMA_BLOCK = "schema"
 TEXT_BLOCK = "text"
 VALUE = "value"
@@ -72,9 +73,11 @@ def record_view(draft: Draft, schema: Schema, schemas: Sequence[Schema]) -> Bloc
 
 def form_of(draft: Draft, schema: Schema) -> Form:
     """Return what the draft's modal is made from."""
-    evidence = (draft.extraction or {}).get("evidence", {})
-    quotes = {at: around(draft.text, span["start"], span["end"]) for at, span in evidence.items()}
-    return Form(schema.definition, draft.record, quotes, draft.revision)
+    made = draft.extraction or {}
+    spans, margins = made.get("evidence", {}), made.get("margins", {})
+    quotes = {at: around(draft.text, span["start"], span["end"]) for at, span in spans.items()}
+    unsure = frozenset(at for at, margin in margins.items() if margin < UNSURE_BELOW)
+    return Form(schema.definition, draft.record, quotes, unsure, draft.revision)
 
 
 def text_view(

@@ -39,12 +39,14 @@ class Form:
         definition: the JSON Schema.
         record: as it is to be shown, without what is missing.
         evidence: quotes by JSON pointer.
+        unsure: pointers of choices that were nearly made otherwise.
         revision: counts the forms of one draft.
     """
 
     definition: Any
     record: Any
     evidence: Mapping[str, str] = field(default_factory=dict)
+    unsure: frozenset[str] = frozenset()
     revision: int = 1
 
 
@@ -135,7 +137,8 @@ def _blocks(form: Form, lines: Sequence[Entry]) -> Iterator[Block]:
         elif entry.control == "add":
             yield name | button_block(entry)
         else:
-            yield name | input_block(entry, form.evidence.get(pointer_of(entry)), VALUE)
+            at = pointer_of(entry)
+            yield name | input_block(entry, form.evidence.get(at), VALUE, unsure=at in form.unsure)
 
 
 def _read(entry: Entry, state: Mapping[str, Any]) -> Any:

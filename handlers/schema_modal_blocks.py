@@ -21,6 +21,7 @@ ADD_GROUP = "extract_add"
 REMOVE_GROUP = "extract_remove"
 
 FOUND = "From the text: “{}”"
+UNSURE = "Another value is nearly as likely: please check."
 NOT_STATED = "The text does not say."
 DEMANDED = "The text does not say. Please fill it in."
 AS_LINES = "One on each line."
@@ -32,6 +33,8 @@ REMOVE = "Remove"
 RECORD = "Record (JSON)"
 MORE = "Record, continued"
 UNNAMED = "(no name)"
+
+_PICKED = frozenset({"select", "radio", "checkbox"})  # their values are told apart by likelihood
 
 LONGEST_LABEL = 150
 LONGEST_OPTION = 75
@@ -79,13 +82,14 @@ def kept_block(sentence: str) -> Block:
     return {"type": "context", "elements": [{"type": "plain_text", "text": sentence, "emoji": False}]}
 
 
-def input_block(entry: Entry, quote: str | None, action: str) -> Block:
+def input_block(entry: Entry, quote: str | None, action: str, *, unsure: bool = False) -> Block:
     """Return the input of a line, with its evidence underneath.
 
     Args:
         entry: the line.
         quote: the verbatim piece of the text that it came from.
         action: the input's action id.
+        unsure: whether another value was nearly as likely.
     """
     if entry.control == "kept":
         value = json.dumps(entry.value, ensure_ascii=False)
@@ -93,7 +97,11 @@ def input_block(entry: Entry, quote: str | None, action: str) -> Block:
     if entry.control == "part":
         label, optional, hint = (MORE if entry.at[0] else RECORD), True, ""
     else:
-        label, optional, hint = label_of(entry.field), _may_be_empty(entry), _hint(entry, quote)
+        label, optional, hint = (
+            label_of(entry.field),
+            _may_be_empty(entry),
+            _hint(entry, quote, unsure=unsure),
+        )
     block: Block = {
         "type": "input",
         "label": _plain(label, LONGEST_LABEL),
@@ -108,10 +116,11 @@ def _may_be_empty(entry: Entry) -> bool:
     return not entry.demanded or entry.control in {"checkbox", "choices", "lines"}
 
 
-def _hint(entry: Entry, quote: str | None) -> str:
+def _hint(entry: Entry, quote: str | None, *, unsure: bool) -> str:
     said = []
     if quote and quote.strip():
         said.append(FOUND.format(clip(" ".join(clean(quote).split()), LONGEST_QUOTE)))
+        said += [UNSURE] * (unsure and entry.control in _PICKED)
     elif entry.value is ABSENT or entry.value is None:
         said.append(DEMANDED if entry.demanded else NOT_STATED)
     said += [AS_LINES] * (entry.control == "lines") + [AS_JSON] * (entry.control == "json")

@@ -182,6 +182,13 @@ def test_each_input_shows_its_evidence_or_that_there_is_none() -> None:
     assert found["Users"]["hint"]["text"] == "The text does not say."
 
 
+def test_a_choice_that_was_nearly_made_otherwise_says_so() -> None:
+    quotes = {"/service": "checkout", "/severity": "sev2, maybe sev3"}
+    found = inputs_of(Form(INCIDENT, RECORD, quotes, unsure=frozenset(quotes)))
+    assert found["Severity"]["hint"]["text"].endswith("Another value is nearly as likely: please check.")
+    assert "likely" not in found["Service"]["hint"]["text"]  # a span's margin says little
+
+
 def test_what_is_missing_is_demanded_and_shown_empty() -> None:
     record = without(RECORD | {"service": "---", "severity": "sev1"}, ["/service", "/severity"])
     form = Form(INCIDENT, record)
