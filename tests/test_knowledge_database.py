@@ -42,10 +42,10 @@ async def test_a_pgvector_that_is_too_old_is_named(conninfo: str, monkeypatch: p
         await migrate(conninfo)
 
 
-async def test_a_connection_that_died_is_replaced(pool: Pool) -> None:
+async def test_a_connection_that_died_is_replaced(pool: Pool, conninfo: str) -> None:
     async with pool.connection() as connection:
         pid = connection.info.backend_pid
-    async with await psycopg.AsyncConnection.connect(pool.conninfo) as other:
+    async with await psycopg.AsyncConnection.connect(conninfo) as other:
         await other.execute("select pg_terminate_backend(%s)", [pid])
     async with pool.connection() as connection:
         assert (await (await connection.execute("select 1")).fetchone()) == (1,)
