@@ -123,6 +123,18 @@ def test_transformers_generation_takes_the_best_token_each_time() -> None:
     assert made[1].tolist() == tokens[1].tolist()
 
 
+def test_the_bias_for_another_quote_moves_its_score_alone(monkeypatch: Any) -> None:
+    model, _ = built()
+    source, tokens = encoded(SHORT), written()
+    plain = dense(source, tokens)
+    monkeypatch.setattr(model.config, "more_bias", 0.75)
+    moved = dense(source, tokens)
+    more = model.config.more_token_id
+    torch.testing.assert_close(moved[0, :, more] - plain[0, :, more], torch.full((len(plain[0]),), 0.75))
+    moved[..., more] = plain[..., more]
+    assert torch.equal(moved, plain)
+
+
 def test_the_calibration_moves_the_decision_to_answer_and_nothing_else(monkeypatch: Any) -> None:
     model, _ = built()
     source, tokens = encoded(SHORT), written()

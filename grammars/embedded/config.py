@@ -11,6 +11,7 @@ class ReaderConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]  # its __
     """The sizes, and what is set after training.
 
     `answer_scale` and `answer_bias` calibrate the decision to answer: logit' = scale · logit + bias.
+    `more_bias` is added to the score of one more quote: what is missed costs a reader more than what is too much.
     """
 
     model_type = "almanac-reader"
@@ -37,6 +38,7 @@ class ReaderConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]  # its __
         answer_position: int = 0,
         answer_scale: float = 1.0,
         answer_bias: float = 0.0,
+        more_bias: float = 0.0,
         **kwargs: Any,
     ) -> None:
         self.vocab_size = vocab_size
@@ -57,6 +59,7 @@ class ReaderConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]  # its __
         self.answer_position = answer_position
         self.answer_scale = answer_scale
         self.answer_bias = answer_bias
+        self.more_bias = more_bias
         kwargs["is_encoder_decoder"] = True
         super().__init__(**kwargs)
 

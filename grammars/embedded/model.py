@@ -200,7 +200,8 @@ class Reader(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call]
         steps = own.shape[1]
         used = followed.used.gather(2, judged.firsts[:, None].expand(-1, steps, -1)).bool()
         left = judged.scores[:, None].expand(-1, steps, -1).masked_fill(used, NOTHING).amax(2)
-        own[..., self._own(self.config.more_token_id)] += self.another(states).float()[..., 0] * left
+        another = self.another(states).float()[..., 0] * left + self.config.more_bias
+        own[..., self._own(self.config.more_token_id)] += another
         return own
 
     def _own(self, token: int) -> int:
