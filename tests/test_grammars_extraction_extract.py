@@ -75,6 +75,13 @@ async def test_what_the_text_does_not_state_is_null_and_a_demanded_leaf_is_missi
     assert (await read("Nothing here.", only)).missing == ("/code",)
 
 
+@pytest.mark.parametrize("schema", [{"type": "object"}, closed(), closed(any=True)])
+async def test_a_schema_that_asks_for_nothing_gives_a_record_of_nothing(schema: Any) -> None:
+    made = await read(TEXT, schema)
+    assert Validator(schema).admits(made.record)
+    assert made.evidence == {}
+
+
 async def test_lists_are_read_item_by_item() -> None:
     schema = closed(ticket_references={"type": "array", "items": {"type": "string"}})
     made = await read("Ticket references: AB-12, CD-99 and EF-7", schema)

@@ -30,7 +30,7 @@ class Rivals:
     def of(cls, asked: Sequence[Asked], vectors: Rows) -> Rivals:
         """Prepare the leaves of one schema."""
         rows = [vectors[one.question] for one in asked]
-        return cls(tuple(asked), vectors, np.asarray(rows, np.float32).reshape(len(rows), -1))
+        return cls(tuple(asked), vectors, np.asarray(rows, np.float32).reshape(len(rows), -1 if rows else 0))
 
     def lead(self, asked: Asked, text: str) -> float:
         """Return how much nearer a text is to a leaf's question than to that of any other leaf."""
