@@ -11,7 +11,7 @@ class ReaderConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]  # its __
     """The sizes, and what is set after training.
 
     `answer_scale` and `answer_bias` calibrate the decision to answer: logit' = scale · logit + bias.
-    `more_bias` is added to the score of one more quote: what is missed costs a reader more than what is too much.
+    `more_bias` is added to the score of one more quote: to miss one costs a reader more than one too many.
     """
 
     model_type = "almanac-reader"
