@@ -210,7 +210,7 @@ async def known(pool: Pool, audience: Audience | None) -> list[Known]:
 
     readable = await readable_sources(pool, audience)
     found = [source for source in (await status(pool)).sources if source.name in readable]
-    return [Known(source.name, source.documents, _epoch(source.finished_at)) for source in found]
+    return [Known(source.name, source.documents, _epoch(source.updated_at)) for source in found]
 
 
 def _epoch(moment: datetime | None) -> int | None:

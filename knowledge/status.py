@@ -27,6 +27,7 @@ class SourceStatus:
         state: of that run; None before the first.
         waiting: whether a run waits to begin.
         due_at: when the schedule asks for the next run; None: it asks for none.
+        updated_at: when the last run that came to its end did; None: none did.
         oldest_unseen: since when a change is known of that no run has brought in yet; None: none is known of.
     """
 
@@ -51,6 +52,7 @@ class SourceStatus:
     waiting: bool
     due_at: datetime | None
     oldest_unseen: datetime | None
+    updated_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,8 @@ _SOURCES = """
              where u.source_id = s.id and u.state <> 'finished'
                and u.id > coalesce((select max(f.id) from runs f
                                      where f.source_id = s.id and f.state = 'finished'), 0)) as oldest_unseen,
+           (select max(f.finished_at) from runs f
+             where f.source_id = s.id and f.state = 'finished') as updated_at,
            (select count(*) from documents d where d.source_id = s.id and content is not null) as documents,
            (select count(*) from passages p where p.source_id = s.id and p.generation_id = %s) as passages
       from sources s

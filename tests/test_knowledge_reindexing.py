@@ -216,7 +216,7 @@ async def test_the_row_of_a_killed_terminal_ends_as_interrupted(pool: Pool, docs
             [source.id],
         )
     (shown,) = (await status(pool)).sources
-    assert (shown.state, shown.error) == ("failed", INTERRUPTED)
+    assert (shown.state, shown.error, shown.updated_at) == ("failed", INTERRUPTED, None)
 
 
 async def test_a_whole_rebuild_fills_a_generation_beside_and_switches_at_its_end(
