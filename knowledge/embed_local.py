@@ -1,4 +1,7 @@
-"""A sentence-transformers model in this process: mean pooling, L2, batches of like length, bfloat16."""
+"""A sentence-transformers model in this process: mean pooling, L2, batches of like length, bfloat16.
+
+A BERT, as the embedded MiniLM is, reads without padding.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -25,6 +28,7 @@ LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512)
 BATCH_TOKENS = 4096
 
 Result = TypeVar("Result")
+States: TypeAlias = "Callable[[torch.Tensor, torch.Tensor], torch.Tensor]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class LocalEmbedder:
 
     name: str
     dimensions: int
-    _model: Any
+    _states: States
     _tokenizer: Any
     _limit: int
     _worker: ThreadPoolExecutor
@@ -49,8 +53,8 @@ class LocalEmbedder:
         worker = ThreadPoolExecutor(1, thread_name_prefix="embedder")
         try:
             loading = asyncio.get_running_loop().run_in_executor(worker, _load, path)
-            model, tokenizer, limit = await loading
-            yield cls(name, model.config.hidden_size, model, tokenizer, limit, worker)
+            states, dimensions, tokenizer, limit = await loading
+            yield cls(name, dimensions, states, tokenizer, limit, worker)
         finally:
             worker.shutdown(wait=False, cancel_futures=True)
 
@@ -114,11 +118,10 @@ class LocalEmbedder:
             ids[row, : len(tokens)] = torch.tensor(tokens)
             mask[row, : len(tokens)] = 1
         with torch.inference_mode():
-            hidden = self._model(input_ids=ids, attention_mask=mask).last_hidden_state
-        return hidden.float(), mask
+            return self._states(ids, mask), mask
 
 
-def _load(path: str) -> tuple[Any, Any, int]:
+def _load(path: str) -> tuple[States, int, Any, int]:
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils import logging
 
@@ -126,11 +129,32 @@ def _load(path: str) -> tuple[Any, Any, int]:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(path)
-        model = AutoModel.from_pretrained(path, dtype=reading_type()).eval()
+        model = AutoModel.from_pretrained(path, dtype="float32").eval()
     except (OSError, ValueError) as error:
         raise EmbeddingError(f"{path!r} cannot be loaded as an embedding model: {error}") from error
     limit = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", LENGTHS[-1]))
-    return model, tokenizer, min(limit, LENGTHS[-1])
+    return _states(model), model.config.hidden_size, tokenizer, min(limit, LENGTHS[-1])
+
+
+def _states(model: Any) -> States:
+    """Return what reads token ids (B, T) and their mask to float32 states (B, T, H)."""
+    import torch
+    from transformers import BertModel
+
+    from grammars.embedded.packed import Packed
+
+    if not isinstance(model, BertModel) or model.config.hidden_act != "gelu":
+        short = model.to(reading_type())
+        return lambda ids, mask: short(input_ids=ids, attention_mask=mask).last_hidden_state.float()
+    embed, layers = model.embeddings, Packed(model.encoder, reading_type())
+
+    def packed(ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        embedded, real = embed(input_ids=ids), mask.bool()
+        states = torch.zeros_like(embedded)
+        states[real] = layers(embedded[real], [length for length in mask.sum(1).tolist() if length])
+        return states
+
+    return packed
 
 
 def _batches(token_counts: Sequence[int]) -> list[tuple[int, list[int]]]:
