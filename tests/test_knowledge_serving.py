@@ -13,7 +13,7 @@ from running_bot import until
 
 from knowledge.database import open_pool
 from knowledge.embed import EmbeddingError
-from knowledge.generations import GenerationError, current_generation
+from knowledge.generations import GenerationError
 from knowledge.index import reindex
 from knowledge.jobs import open_jobs
 from knowledge.reindexing import request_reindex, work_on_sources
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from knowledge.database import Pool
     from knowledge.embed import Embedder
 
+CURRENT = """
+select embedder, dimensions,
+       array(select distinct vector_dims(embedding) from passages where generation_id = g.id)
+  from generations g where is_current"""
 OLD, NEW = ("old", 64), ("new", 32)
 
 
@@ -106,14 +110,13 @@ async def texts(pool: Pool, serving: Serving) -> set[str]:
 
 
 async def current(pool: Pool) -> str:
+    """Return the embedder of the current generation, whose vectors are all its own."""
     async with pool.connection() as connection:
-        generation = await current_generation(connection)
-        assert generation is not None
-        rows = await connection.execute(
-            "select distinct vector_dims(embedding) from passages where generation_id = %s", [generation.id]
-        )
-        assert await rows.fetchall() == [(generation.dimensions,)]
-    return generation.embedder
+        row = await (await connection.execute(CURRENT)).fetchone()  # in one statement: a switch may come
+    assert row is not None
+    embedder, dimensions, lengths = row
+    assert lengths == [dimensions]
+    return str(embedder)
 
 
 async def serves(name: str, pool: Pool) -> bool:
