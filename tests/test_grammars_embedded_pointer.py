@@ -51,6 +51,11 @@ def test_a_copy_may_begin_without_the_leading_space() -> None:
     assert carry[0, 1].argmax() == SECOND + 1
 
 
+def test_the_key_is_known_where_its_value_is_opened() -> None:
+    result = followed([QUOTE, 7, QUOTE, 8, QUOTE, 10], {})
+    assert result.latest[0].tolist() == [0, 7, 7, 7, 7, 10]
+
+
 def test_nothing_is_followed_outside_a_string() -> None:
     result = followed([10, QUOTE, 10, QUOTE, 10], {})
     assert result.inside[0].tolist() == [False, True, True, False, False]

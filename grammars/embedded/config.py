@@ -31,6 +31,7 @@ class ReaderConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]  # its __
         mark_token_id: int = 0,
         space_token_id: int = 0,
         quote_token_id: int = 0,
+        cite_token_id: int = 0,
         own_token_ids: list[int] | None = None,
         true_token_id: int = 0,
         false_token_id: int = 0,
@@ -52,6 +53,7 @@ class ReaderConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]  # its __
         self.mark_token_id = mark_token_id
         self.space_token_id = space_token_id
         self.quote_token_id = quote_token_id
+        self.cite_token_id = cite_token_id
         self.own_token_ids = own_token_ids or []
         self.true_token_id = true_token_id
         self.false_token_id = false_token_id

@@ -61,6 +61,7 @@ def build() -> tuple[Reader, PreTrainedTokenizerFast]:
         mark_token_id=tokenizer(SENTENCE)["input_ids"][0],
         space_token_id=tokenizer(" ")["input_ids"][0],
         quote_token_id=vocabulary.ids['"'],
+        cite_token_id=vocabulary.ids["quote"],
         own_token_ids=own,
         true_token_id=vocabulary.ids["true"],
         false_token_id=vocabulary.ids["false"],

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from grammars.embedded.pointer import Followed
     from grammars.embedded.tokenizer import Vocabulary
 
+_ELSEWHERE = -30.0  # to the score of a place where no quote may begin, or one began before
 _NEVER = -1e4  # a logit that no mask will let through, finite so that a softmax over it stays defined
 
 
@@ -182,8 +183,16 @@ class Reader(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call]
         real = mask[:, -tokens.shape[1] :].bool()
         followed = follow(copying.trail, tokens, fresh, real=real, quote=self.config.quote_token_id)
         pointed = fresh + followed.carry + followed.used * self.reuse(states).float()
+        pointed = pointed + self._opening(judged, followed)
         own = self._decide(self.own(states).float(), judged, states, followed, positions)
         return pointed, own, followed.inside
+
+    def _opening(self, judged: Judged, followed: Followed) -> torch.Tensor:
+        """Return (B, T, N) what has a quote begin where a sentence does that is not quoted yet."""
+        there = (judged.scores > NOTHING).float()
+        firsts = torch.zeros_like(judged.begins).scatter_reduce(1, judged.firsts, there, "amax")
+        opened = followed.inside & (followed.latest == self.config.cite_token_id)
+        return _ELSEWHERE * opened[..., None] * (1 - firsts[:, None] * (1 - followed.used))
 
     def _decide(
         self,

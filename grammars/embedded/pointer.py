@@ -18,7 +18,7 @@ _BREAK = -20.0  # a place that does not continue the copy that is going on
 
 @dataclass
 class Trail:
-    """Where the copying stands after the tokens so far; all tensors (B, N), `quotes` (B,).
+    """Where the copying stands after the tokens so far; all tensors (B, N), `quotes` and `latest` (B,).
 
     Attributes:
         before: the token that stands before each place.
@@ -26,6 +26,8 @@ class Trail:
         score: each place's score at the last step.
         used: 1 where a place has been copied.
         quotes: how many quotation marks were written: odd inside a string.
+        latest: the last token that was written inside a string; where one has just been opened, the last of
+            its key.
     """
 
     before: torch.Tensor
@@ -33,13 +35,14 @@ class Trail:
     score: torch.Tensor
     used: torch.Tensor
     quotes: torch.Tensor
+    latest: torch.Tensor
 
     @classmethod
     def begin(cls, source_ids: torch.Tensor, bare_ids: torch.Tensor) -> Self:
         """Return the trail before the first token, for a source (B, N), and the same without spaces."""
         zeros = torch.zeros(source_ids.shape, device=source_ids.device)
         quotes = torch.zeros(len(source_ids), dtype=torch.long, device=source_ids.device)
-        return cls(_shifted(source_ids), _shifted(bare_ids), zeros, zeros.clone(), quotes)
+        return cls(_shifted(source_ids), _shifted(bare_ids), zeros, zeros.clone(), quotes, quotes.clone())
 
     @property
     def inside(self) -> torch.Tensor:
@@ -60,6 +63,7 @@ class Trail:
         carry = torch.where(copied, carry, torch.zeros_like(carry))
         mark = torch.zeros_like(self.used).scatter(1, (place - 1).clamp(min=0), 1.0)
         self.used = torch.where(copied, torch.maximum(self.used, mark), self.used)
+        self.latest = torch.where(self.inside & real & (token != quote), token, self.latest)
         self.quotes = self.quotes + ((token == quote) & real).long()
         self.score = torch.where(real[:, None], score + carry, self.score)
         return carry
@@ -77,11 +81,13 @@ class Followed:
         carry: (B, T, N), to be added to the places' scores.
         used: (B, T, N), 1 where a place has been copied.
         inside: (B, T), whether the next token is inside a string.
+        latest: (B, T), the last token that was written inside a string.
     """
 
     carry: torch.Tensor
     used: torch.Tensor
     inside: torch.Tensor
+    latest: torch.Tensor
 
 
 @torch.no_grad()
@@ -97,9 +103,10 @@ def follow(
         real: (B, T), false where a token is padding and must change nothing.
         quote: the id of the quotation mark that opens and closes a JSON string.
     """
-    carries, useds, insides = [], [], []
+    carries, useds, insides, latest = [], [], [], []
     for t in range(tokens.shape[1]):
         carries.append(trail.advance(tokens[:, t], scores[:, t].float(), real[:, t], quote))
         useds.append(trail.used)
         insides.append(trail.inside)
-    return Followed(torch.stack(carries, 1), torch.stack(useds, 1), torch.stack(insides, 1))
+        latest.append(trail.latest)
+    return Followed(*(torch.stack(steps, 1) for steps in (carries, useds, insides, latest)))
