@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from transformers import BertModel
 
 _BATCH = 2048  # tokens read at once: what comes of more does not stay in the cache
+_STEP = 64  # tokens: oneDNN compiles kernels for each number of rows, and keeps them
 _CHOICES = 4  # of adapters, whose merged weights are kept: 21 MB each in bfloat16
 
 Affine = tuple[torch.Tensor, torch.Tensor]  # a weight (out, in) and a bias (out,)
@@ -47,9 +48,11 @@ class Packed:
             return torch.cat([self._read(*batch) for batch in zip(parts, batches, strict=True)])
 
     def _read(self, states: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
+        count, more = len(states), -len(states) % _STEP
+        states = F.pad(states, (0, 0, 0, more))
         for layer in self._layers:
-            states = layer(states, lengths)
-        return states
+            states = layer(states, [*lengths, more] if more else lengths)
+        return states[:count]
 
 
 class Merged:
