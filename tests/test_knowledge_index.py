@@ -221,7 +221,11 @@ async def test_sources_are_added_changed_and_removed(pool: Pool, docs: Path) -> 
     assert (source.name, source.path) == ("my docs", docs)
     assert (await _one(pool, embedder)).seen == 2
     changed = await add_source(pool, str(docs), name="kb")
-    assert (changed.id, changed.name, changed.include) == (source.id, "kb", [])
+    assert (changed.id, changed.name, changed.include) == (
+        source.id,
+        "kb",
+        source.include,
+    )  # what is not given stays
     with pytest.raises(SourceError, match="already"):
         await add_source(pool, str(docs / "sub"), name="kb")
     with pytest.raises(SourceError, match="does not exist"):
