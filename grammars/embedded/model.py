@@ -192,7 +192,9 @@ class Reader(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call]
         there = (judged.scores > NOTHING).float()
         firsts = torch.zeros_like(judged.begins).scatter_reduce(1, judged.firsts, there, "amax")
         opened = followed.inside & (followed.latest == self.config.cite_token_id)
-        return _ELSEWHERE * opened[..., None] * (1 - firsts[:, None] * (1 - followed.used))
+        free = firsts[:, None] * (1 - followed.used)
+        barred: torch.Tensor = _ELSEWHERE * opened[..., None] * (1 - free)
+        return barred
 
     def _decide(
         self,
