@@ -73,7 +73,7 @@ def fed(source: Any, pieces: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.T
             encoder_outputs=source,
             decoder_input_ids=tokens,
             decoder_attention_mask=mask,
-            past_key_values=cache,
+            cache=cache,
         )
         found.append(output.logits)
     return torch.cat(found, 1)

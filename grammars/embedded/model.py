@@ -39,7 +39,7 @@ class ReaderOutput(ModelOutput):
     """The logits (B, T, V) of the next token after each token, and the cache."""
 
     logits: torch.Tensor | None = None
-    past_key_values: EncoderDecoderCache | None = None
+    cache: EncoderDecoderCache | None = None
     encoder_last_hidden_state: torch.Tensor | None = None
 
 
@@ -117,7 +117,7 @@ class Reader(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call]
         decoder_input_ids: torch.Tensor | None = None,
         decoder_attention_mask: torch.Tensor | None = None,
         decoder_position_ids: torch.Tensor | None = None,
-        past_key_values: EncoderDecoderCache | None = None,
+        cache: EncoderDecoderCache | None = None,
         use_cache: bool | None = None,
         **_: Any,
     ) -> ReaderOutput:
@@ -130,22 +130,22 @@ class Reader(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call]
             decoder_input_ids: (B, T) tokens not yet in the cache; several at once are fine.
             decoder_attention_mask: (B, cached + T), 0 where a row has a hole.
             decoder_position_ids: (B, T); default: the places in the attention mask.
-            past_key_values: the cache; the pointer's trail is kept on it.
+            cache: what was read before; the pointer's trail is kept on it.
             use_cache: make a cache where none is given.
         """
         source = encoder_outputs if encoder_outputs is not None else self.encoder(input_ids, attention_mask)
         assert decoder_input_ids is not None
-        if past_key_values is None and use_cache:
-            past_key_values = EncoderDecoderCache(DynamicCache(), DynamicCache())
+        if cache is None and use_cache:
+            cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
         mask, positions = _placed(
-            decoder_input_ids, decoder_attention_mask, decoder_position_ids, past_key_values
+            decoder_input_ids, decoder_attention_mask, decoder_position_ids, cache
         )
-        pointed, own, inside = self.score(source, decoder_input_ids, mask, positions, past_key_values)
+        pointed, own, inside = self.score(source, decoder_input_ids, mask, positions, cache)
         own = self._calibrate(own, positions)
         logits = self._token_logits(source, pointed.masked_fill(~inside[..., None], _NEVER), own)
         return ReaderOutput(
             logits=logits,
-            past_key_values=past_key_values,
+            cache=cache,
             encoder_last_hidden_state=source.last_hidden_state,
         )
 
@@ -278,15 +278,15 @@ class Reader(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call]
         return logits
 
     def prepare_inputs_for_generation(
-        self, input_ids: torch.Tensor, *_: Any, past_key_values: Any = None, **inputs: Any
+        self, input_ids: torch.Tensor, *_: Any, cache: Any = None, **inputs: Any
     ) -> dict[str, Any]:
         """Return what `forward` needs for the next step of transformers' own generation."""
-        past = past_key_values.get_seq_length() if past_key_values is not None else 0
+        past = cache.get_seq_length() if cache is not None else 0
         return {
             "encoder_outputs": inputs.get("encoder_outputs"),
             "attention_mask": inputs.get("attention_mask"),
             "decoder_input_ids": input_ids[:, past:],
-            "past_key_values": past_key_values,
+            "cache": cache,
             "use_cache": True,
         }
 

@@ -42,7 +42,7 @@ class Forward:
         """
         arguments = {
             **self._inputs,
-            "past_key_values": cache,
+            "cache": cache,
             "use_cache": True,
             f"{self._prefix}input_ids": ids,
             f"{self._prefix}attention_mask": mask,
