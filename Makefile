@@ -7,7 +7,7 @@ SOURCES := bot handlers knowledge grammars migrations tests bench
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo start test lint types layers check docs training-rows clean
+.PHONY: help setup demo start test lint types layers check docs lock training-rows clean
 
 help: ## List these targets.
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,14 +15,14 @@ help: ## List these targets.
 setup: $(STAMP) ## Create .venv with everything in it; run again after an interruption.
 
 # An interrupted installation leaves .installing behind and starts over; finished downloads come from pip's cache.
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Almanac needs Python 3.11 or newer: install it, or say which: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@if [ -e $(VENV)/.installing ] || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
 	  $(PYTHON) -m venv --clear $(VENV); fi
 	@touch $(VENV)/.installing
 	$(BIN)/python -m pip install --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --editable . --group dev
+	$(BIN)/python -m pip install --editable . --group dev --constraint constraints.txt
 	@mv $(VENV)/.installing $@
 
 demo: setup ## The bot in a local workspace in the browser; ARGS='--knowledge DIR --port N --no-browser'.
@@ -48,6 +48,14 @@ check: lint types layers test ## All of the above.
 
 docs: setup ## Write docs/cli.md anew from the commands' help.
 	@$(BIN)/python -m bot.cli.reference > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
+
+lock: ## Try the newest versions: install them, run all tests, and write what passed into constraints.txt.
+	@$(BIN)/python -m pip install --upgrade --upgrade-strategy eager --editable . --group dev
+	@touch $(STAMP)
+	@$(MAKE) --no-print-directory check
+	@head -n 1 constraints.txt > constraints.new
+	@$(BIN)/python -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//' >> constraints.new
+	@mv constraints.new constraints.txt && touch $(STAMP)
 
 bench-%: setup ## Run bench/%.py and print its table; ARGS='…' are its arguments.
 	@$(BIN)/python bench/$*.py $(ARGS)

@@ -41,11 +41,15 @@ def twin(minilm: BertModel) -> BertModel:
 
 
 class Glance(nn.Module):
-    """Reads texts as MiniLM does; nothing in it is trained, and the last texts are remembered."""
+    """Reads texts as MiniLM does; nothing in it is trained, and the last texts are remembered.
+
+    `embeddings` and `readings` say of how many: who reads the same texts again and again raises them.
+    """
 
     def __init__(self, minilm: BertModel) -> None:
         super().__init__()
         self.minilm = twin(minilm)
+        self.embeddings, self.readings = _EMBEDDINGS, _READINGS
         self._embeddings: OrderedDict[Pieces, torch.Tensor] = OrderedDict()
         self._readings: OrderedDict[Pieces, torch.Tensor] = OrderedDict()
 
@@ -55,11 +59,11 @@ class Glance(nn.Module):
 
     def embed(self, texts: Sequence[Pieces]) -> torch.Tensor:
         """Return the L2-normalised mean-pooled embeddings (n, H) of texts given as MiniLM's pieces."""
-        return torch.stack(self._recall(self._embeddings, _EMBEDDINGS, texts, _mean))
+        return torch.stack(self._recall(self._embeddings, self.embeddings, texts, _mean))
 
     def read(self, texts: Sequence[Pieces]) -> list[torch.Tensor]:
         """Return each text's L2-normalised states, one a piece, (pieces, H)."""
-        return self._recall(self._readings, _READINGS, texts, _inner)
+        return self._recall(self._readings, self.readings, texts, _inner)
 
     @torch.no_grad()
     def _recall(

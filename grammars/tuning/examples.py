@@ -70,9 +70,25 @@ def from_row(row: dict[str, Any], rng: random.Random) -> Example | None:
         a, b = gold[number][0]
         if len(passages[number].text[a:b].split()) <= LONGEST_SPAN:
             span = (number, a, b)
+    if row["kind"] == "document":
+        span = _stated(row["answer"], [passage.text for passage in passages], gold)
     turns = [t for t in row.get("history") or [] if t["text"].strip()]
     history = tuple(Turn("user" if t["speaker"] == "user" else "assistant", t["text"]) for t in turns)
     return Example(row["question"], tuple(passages), tuple(gold), span, history, row["kind"])
+
+
+def _stated(answer: str, texts: Sequence[str], gold: Sequence[Sequence[Span]]) -> tuple[int, int, int] | None:
+    """Return where the evidence states a short answer in its own words; None where it does not."""
+    said = answer.strip().rstrip(".")
+    if not said or said.lower() in {"yes", "no"} or len(said.split()) > LONGEST_SPAN:
+        return None
+    words = r"\s+".join(map(re.escape, said.split()))
+    stated = re.compile(rf"(?<!\w){words}(?!\w)", re.IGNORECASE)
+    for number, (text, spans) in enumerate(zip(texts, gold, strict=True)):
+        for start, end in spans:
+            if found := stated.search(text, start, end):
+                return number, *found.span()
+    return None
 
 
 def _strip(text: str, start: int, end: int) -> Span:

@@ -169,14 +169,13 @@ class Featurizer:
         return runs[:QUOTES]
 
     def _span(self, example: Example, runs: list[list[_Unit]]) -> Span | None:
-        """Return the places of the short answer's tokens, where it lies in the first quote."""
+        """Return the places of the short answer's tokens, where it lies in one sentence of a quote."""
         if example.span is None:
             return None
         number, a, b = example.span
-        unit = next(
-            (u for u in runs[0] if u.passage == number and u.offset <= a < u.offset + len(u.text)), None
-        )
-        if unit is None or b > unit.offset + len(unit.text):
+        units = (unit for run in runs for unit in run if unit.passage == number)
+        unit = next((u for u in units if u.offset <= a and b <= u.offset + len(u.text)), None)
+        if unit is None:
             return None
         places = _Tokens(self.tokenizer, unit.text).covering(a - unit.offset, b - unit.offset)
         return unit.first + places.start, unit.first + places.stop

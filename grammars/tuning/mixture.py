@@ -81,7 +81,7 @@ def _documented(row: dict[str, Any], rng: random.Random) -> Example | None:
     if example is None:
         return None
     if example.answerable and rng.random() < TAKEN_OUT:
-        example = near_miss(example, ()) or example
+        example = near_miss(replace(example, span=None), ()) or example
     pairs = zip(example.passages, example.gold, strict=True)
     kept = [pair for pair in pairs if pair[1] or rng.random() >= DROPPED]
     return _reordered(example, kept) if kept else example

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 DECISIONS = ("answerable", "start", "more", "end", "span start", "span end")  # all but the plain ones
 HELD_OUT = 25  # batches of each kind of row that are looked at in between
+REMEMBERED = 12_000  # passages whose frozen reading is kept, 4 GB: each comes back with other questions
 FILLED = 0.93  # share of a batch's room that is used
 COOLING = 0.5  # share of the steps over which the learning rate sinks
 ADAPTED = r"encoder\.minilm\.encoder.*\.(query|key|value|dense)"
@@ -79,6 +80,8 @@ def train(run: Run) -> None:
     (out / "run.json").write_text(json.dumps(asdict(run), indent=1))
     torch.manual_seed(run.seed)
     model, tokenizer = build()
+    model.encoder.glance.readings = REMEMBERED
+    model.encoder.glance.embeddings = 10 * REMEMBERED
     make = Featurizer(tokenizer, model.config.own_token_ids, decoys=run.decoys)
     lora = LoraConfig(r=run.rank, lora_alpha=run.alpha, target_modules=ADAPTED)
     adapted: Any = get_peft_model(model, lora)
