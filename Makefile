@@ -62,7 +62,8 @@ bench-%: setup ## Run bench/%.py and print its table; ARGS='…' are its argumen
 
 CORPUS := grammars/tuning/corpus
 ROWS := runs/rows
-TRAINING := payments rivers archive lockers stations taxes hosting agency pipelines wards
+TRAINING := payments rivers archive lockers stations taxes hosting agency pipelines wards addons brokers \
+  cluster grid insurer ministry relief studio tenants landbureau noc payroll city games
 DEVELOPMENT := trams library
 
 training-rows: $(foreach set,$(TRAINING) $(DEVELOPMENT),$(ROWS)/$(set).jsonl) ## What the model is trained on, into runs/rows.

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING
 
 from frameworks import INSTALLED, compare, installed
 from retrieval_judge import Measures, Piece, ahead_of, judge, table
-from retrieval_options import collapsed, decayed, reranked, smoothed, spread
+from retrieval_options import decayed, reranked, smoothed, spread
 from retrieval_sets import Question, prepare
 
 from knowledge.database import migrate, open_pool
@@ -149,7 +149,6 @@ async def rank(
     """Return the measures of each way of ranking."""
     places = {number: (piece.path, piece.ordinal) for number, piece in index.pieces.items()}
     further: dict[str, Option] = {
-        "fused, near duplicates collapsed": collapsed,
         "fused, two passages a document first": spread,
         "fused, with a tenth of a neighbour's score": smoothed(0.1, places),
         "fused, decayed by drawn ages": decayed,

@@ -6,8 +6,6 @@ import asyncio
 import random
 from typing import TYPE_CHECKING, Any
 
-from knowledge.lexical import terms
-
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -16,20 +14,9 @@ if TYPE_CHECKING:
     # Takes the question and the passages as they were ranked; returns another ranking.
     Option = Callable[[str, Sequence[Retrieved]], Awaitable[list[Retrieved]]]
 
-SAME = 0.9  # share of the terms of either that two passages have in common
 RERANKED = 50  # passages that a cross-encoder reads
 OLDEST, HALF_LIFE = 730, 365  # days
 A_DOCUMENT = 2  # passages
-
-
-async def collapsed(_question: str, ranked: Sequence[Retrieved]) -> list[Retrieved]:
-    """Leave out what nearly repeats a better passage."""
-    kept: list[tuple[Retrieved, frozenset[str]]] = []
-    for passage in ranked:
-        words = frozenset(terms(passage.text))
-        if not any(len(words & other) >= SAME * len(words | other) for _, other in kept):
-            kept.append((passage, words))
-    return [passage for passage, _ in kept]
 
 
 async def spread(_question: str, ranked: Sequence[Retrieved]) -> list[Retrieved]:

@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     almanac_embedder: str = Field(
         "embedded", description="What embeds: `embedded`, a hub name or path, or `openai:URL#MODEL`."
     )
+    almanac_reranker: str | None = Field(
+        None, description="A cross-encoder that ranks the best passages anew: a hub name or path."
+    )
     almanac_model_key: SecretStr | None = Field(
         None, description="The key that the model's server asks for; only that server gets it."
     )

@@ -76,8 +76,8 @@ async def embedder(settings: Settings) -> AsyncIterator[Embedder]:
     """Open what turns text into vectors."""
     from knowledge.embed import open_embedder
 
-    key = plain(settings.almanac_embedder_key)
-    async with open_embedder(settings.almanac_embedder, api_key=key) as opened:
+    key, reranker = plain(settings.almanac_embedder_key), settings.almanac_reranker
+    async with open_embedder(settings.almanac_embedder, api_key=key, reranker=reranker) as opened:
         yield opened
 
 
@@ -89,7 +89,8 @@ async def serving(settings: Settings, pool: Pool) -> AsyncIterator[Serving]:
 
     def reopen(name: str) -> AbstractAsyncContextManager[Embedder]:
         same_server = name.partition("#")[0] == settings.almanac_embedder.partition("#")[0]
-        return open_embedder(name, api_key=plain(settings.almanac_embedder_key) if same_server else None)
+        key = plain(settings.almanac_embedder_key) if same_server else None
+        return open_embedder(name, api_key=key, reranker=settings.almanac_reranker)
 
     async with embedder(settings) as opened, Serving.opened(pool, opened, reopen) as serving:
         yield serving

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from handlers.message import PIECE, Message, Piece, paginate
@@ -113,11 +114,17 @@ def _with_markers(content: str, links: dict[int, str | None]) -> Iterator[Block]
 
 def _citation(citation: Citation) -> Iterator[Piece]:
     name = label(citation.title, citation.heading)
-    head = section(text(f"[{citation.marker}] ", bold=True), link(citation.link, name))
+    since = [text(f" · {day(citation.changed_at)}")] if citation.changed_at else []
+    head = section(text(f"[{citation.marker}] ", bold=True), link(citation.link, name), *since)
     first, *rest = split(citation.quote, PIECE) or ["…"]
     yield Piece(rich_text(head, *quote(first)), f"[{citation.marker}] {name}\n> {first}")
     for part in rest:
         yield Piece(rich_text(*quote(part)), f"> {part}")
+
+
+def day(moment: str) -> str:
+    """Return the day of an ISO moment as people write it: `as of 3 Mar 2026`."""
+    return f"as of {datetime.fromisoformat(moment):%-d %b %Y}"
 
 
 def _only_quotes(answer: Answer) -> bool:

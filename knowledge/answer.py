@@ -129,6 +129,7 @@ def _citation(marker: int, quote: Quote, passage: Retrieved) -> Citation:
         start=passage.start + quote.start,
         end=passage.start + quote.end,
         link=passage.link,
+        changed_at=passage.changed_at,
     )
 
 
@@ -157,7 +158,7 @@ class _TimedEmbedder:
         self.name, self.dimensions = embedder.name, embedder.dimensions
         self.ms = 0.0
         if isinstance(embedder, Matcher):
-            self.match = embedder.match
+            self.match, self.stage, self.fused_weight = embedder.match, embedder.stage, embedder.fused_weight
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         began = time.perf_counter()

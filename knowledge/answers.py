@@ -8,7 +8,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A verbatim quote; `start` and `end` are character offsets in the stored document."""
+    """A verbatim quote; `start` and `end` are character offsets in the stored document.
+
+    `changed_at` is when the document last changed (ISO 8601, UTC), where its source says: of a git
+    repository, the last commit that touched it. The answer holds as of then.
+    """
 
     marker: int
     quote: str
@@ -19,6 +23,7 @@ class Citation:
     start: int
     end: int
     link: str | None = None
+    changed_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class Retrieved:
     end: int
     scores: dict[str, float]
     link: str | None = None
+    changed_at: str | None = None
     passage_id: int = 0
 
 

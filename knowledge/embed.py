@@ -38,12 +38,16 @@ class Embedder(Protocol):
 
 @runtime_checkable
 class Matcher(Protocol):
-    """What an embedder is besides, where it has its model at hand."""
+    """What an embedder is besides, where it has its model at hand, or a cross-encoder beside it.
+
+    `stage` is what its score is called, and `fused_weight` is what the statement's score counts beside it.
+    """
+
+    stage: str
+    fused_weight: float
 
     async def match(self, question: str, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return how well each text has the question's words, in their contexts: shape (len(texts),).
-
-        A score is the mean cosine of each word (token) of the question with the text's nearest.
+        """Return how well each text fits the question, higher is better: shape (len(texts),).
 
         Raises:
             EmbeddingError: with a sentence that says what to do.
@@ -55,13 +59,28 @@ class EmbeddingError(RuntimeError):
 
 
 @asynccontextmanager
-async def open_embedder(spec: str, *, api_key: str | None = None) -> AsyncIterator[Embedder]:
+async def open_embedder(
+    spec: str, *, api_key: str | None = None, reranker: str | None = None
+) -> AsyncIterator[Embedder]:
     """Open the embedder that `spec` names: `embedded`, a hub name or local path, or `openai:URL#MODEL`.
+
+    Args:
+        spec: which one.
+        api_key: what its server asks for.
+        reranker: a cross-encoder for the best passages, by hub name or path.
 
     Raises:
         EmbeddingError: there is no such model, or its server does not answer.
     """
-    if spec.startswith(REMOTE):
+    if reranker:
+        from knowledge.rerank import Reranking
+
+        async with (
+            open_embedder(spec, api_key=api_key) as embedder,
+            Reranking.opened(embedder, reranker) as reranking,
+        ):
+            yield reranking
+    elif spec.startswith(REMOTE):
         from knowledge.embed_remote import RemoteEmbedder
 
         url, _, model = spec.removeprefix(REMOTE).partition("#")

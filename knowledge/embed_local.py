@@ -9,7 +9,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -34,6 +34,9 @@ States: TypeAlias = "Callable[[torch.Tensor, torch.Tensor], torch.Tensor]"
 @dataclass(frozen=True, slots=True)
 class LocalEmbedder:
     """A loaded encoder and its tokenizer; one worker thread owns the model."""
+
+    stage: ClassVar[str] = "words"
+    fused_weight: ClassVar[float] = 0.4  # chosen on our own questions: docs/decisions/retrieval.md
 
     name: str
     dimensions: int

@@ -1,8 +1,8 @@
-"""The best passages read once more: each word of the question with the passage's nearest, in their contexts.
+"""The best passages read once more: by a local embedder word by word, or by a cross-encoder.
 
-Late interaction (Khattab and Zaharia 2020, arXiv:2004.12832) with an encoder that was not trained for it. A
-vector says what a passage is about as a whole; this finds the passage in which each word is answered to.
-Figures: docs/decisions/retrieval.md.
+Word by word is late interaction (Khattab and Zaharia 2020, arXiv:2004.12832) with an encoder that was not
+trained for it. A vector says what a passage is about as a whole; this finds the passage in which each word is
+answered to. Figures: docs/decisions/retrieval.md.
 """
 
 from __future__ import annotations
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     from knowledge.embed import Matcher
 
 REREAD = 10  # passages; what more of them would bring is not worth their time
-FUSED_WEIGHT = 0.4  # of the score that the statement gave, beside that of the words
 
 
 async def reread(matcher: Matcher, query: str, found: Sequence[Retrieved]) -> list[Retrieved]:
-    """Return the passages with the first `REREAD` ranked anew; these have one more score, `words`.
+    """Return the passages with the first `REREAD` in a new order; these have one more score, the matcher's.
 
     Raises:
         EmbeddingError: the embedder failed.
@@ -32,8 +31,10 @@ async def reread(matcher: Matcher, query: str, found: Sequence[Retrieved]) -> li
     texts = [embedded_text(passage.title, passage.heading, passage.text) for passage in best]
     matches = (await matcher.match(query, texts)).tolist() if best else []
     read = [
-        replace(passage, scores={**passage.scores, "words": round(match, 4)})
+        replace(passage, scores={**passage.scores, matcher.stage: round(match, 4)})
         for passage, match in zip(best, matches, strict=True)
     ]
-    read.sort(key=lambda passage: -passage.scores["words"] - FUSED_WEIGHT * passage.scores["fused"])
-    return [replace(passage, rank=rank) for rank, passage in enumerate([*read, *found[REREAD:]], 1)]
+    read.sort(
+        key=lambda passage: -passage.scores[matcher.stage] - matcher.fused_weight * passage.scores["fused"]
+    )
+    return [*read, *found[REREAD:]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from pgvector import HalfVector
@@ -13,6 +15,7 @@ from knowledge.audience import MAY_READ, readers_parameter
 from knowledge.embed import Matcher
 from knowledge.generations import GenerationError, current_generation
 from knowledge.lexical import terms
+from knowledge.repeats import without_repeats
 from knowledge.reread import REREAD, reread
 from knowledge.sources.registry import document_link
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 BM25_K1, BM25_B = 1.2, 0.5
 DENSE_WEIGHT = 0.7  # of the cosine; the rest is BM25's, as a share of the best
 EF_SEARCH = 100  # candidates that HNSW keeps; at least as many as are asked for
+SPARE = 10  # passages beyond those that are wanted, for near duplicates among them
 # Up to so many passages an audience may read, each is compared: exact, and no slower than HNSW with a filter.
 COMPARED = 10_000
 # Beyond, HNSW looks on until enough rows pass the filter, however far from the question they lie.
@@ -46,7 +50,8 @@ async def search(
 ) -> list[Retrieved]:
     """Return the `k` best passages for `query`, best first, with their scores as `dense`, `lexical`, `fused`.
 
-    Where the embedder can, it reads the first passages once more, and `words` says what it found.
+    What nearly repeats a better passage is left out. Where the embedder can, it reads the first passages once
+    more, and one more score says what it found.
 
     Args:
         pool: of the database.
@@ -64,7 +69,7 @@ async def search(
     wanted = max(k, REREAD) if matcher else k
     vector = (await embedder.embed([query]))[0]
     values = {
-        "terms": list(dict.fromkeys(terms(query))), "vector": HalfVector(vector), "k": wanted,
+        "terms": list(dict.fromkeys(terms(query))), "vector": HalfVector(vector), "k": wanted + SPARE,
         "candidates": candidates, "readers": readers_parameter(audience), "compared": COMPARED,
         "k1": BM25_K1, "b": BM25_B, "dense_weight": DENSE_WEIGHT,
     }  # fmt: skip
@@ -73,8 +78,10 @@ async def search(
         await connection.execute("set transaction isolation level repeatable read, read only")
         generation = await current_generation(connection)
         rows = await _rows(connection, _checked(generation, embedder), values) if generation else []
-    found = [_retrieved(rank, row) for rank, row in enumerate(rows, 1)]
-    return (await reread(matcher, query, found))[:k] if matcher else found
+    found = without_repeats([_retrieved(row) for row in rows])[:wanted]
+    if matcher:
+        found = await reread(matcher, query, found)
+    return [replace(passage, rank=rank) for rank, passage in enumerate(found[:k], 1)]
 
 
 def _checked(generation: Generation, embedder: Embedder) -> Generation:
@@ -97,9 +104,9 @@ async def _rows(
         return await cursor.fetchall()
 
 
-def _retrieved(rank: int, row: dict[str, Any]) -> Retrieved:
+def _retrieved(row: dict[str, Any]) -> Retrieved:
     return Retrieved(
-        rank=rank,
+        rank=0,
         source=row["source"],
         uri=row["uri"],
         title=row["title"],
@@ -109,6 +116,7 @@ def _retrieved(rank: int, row: dict[str, Any]) -> Retrieved:
         end=row["end_char"],
         scores={stage: round(row[stage], 4) for stage in ("dense", "lexical", "fused")},
         link=document_link(row["link_base"], row["path"], row["uri"]),
+        changed_at=row["changed_at"] and row["changed_at"].astimezone(UTC).isoformat(timespec="seconds"),
         passage_id=row["id"],
     )
 
@@ -186,10 +194,22 @@ fused as (
     select *, %(dense_weight)s * dense
               + (1 - %(dense_weight)s) * lexical / greatest(max(lexical) over (), 1e-9) as fused
       from scored
+),
+-- Where a source's documents age, an old one counts less: half, after each half-life.
+aged as (
+    select f.id, f.dense, f.lexical, d.changed_at,
+           f.fused * coalesce(
+               power(0.5, greatest(0, extract(epoch from now() - d.changed_at)) / 86400 / s.half_life_days),
+               1)::float8 as fused
+      from fused f
+      join passages p on p.id = f.id
+      join sources s on s.id = p.source_id
+      join (select id, to_timestamp(nullif(mtime_ns, 0) / 1e9) as changed_at from documents) d
+        on d.id = p.document_id
 )
 select p.id, s.name as source, s.link_base, d.uri, d.path, d.title, p.heading, p.text,
-       p.start_char, p.end_char, f.dense, f.lexical, f.fused
-  from (select * from fused order by fused desc, id limit %(k)s) f
+       p.start_char, p.end_char, f.dense, f.lexical, f.fused, f.changed_at
+  from (select * from aged order by fused desc, id limit %(k)s) f
   join passages p on p.id = f.id
   join documents d on d.id = p.document_id
   join sources s on s.id = p.source_id

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg.conninfo import make_conninfo
 
 from knowledge.database import migrate, open_pool
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from knowledge.database import Pool
 
 _numbers = itertools.count(1)
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no fault of the code
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

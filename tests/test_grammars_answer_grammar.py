@@ -39,7 +39,7 @@ def written(*citations: tuple[str, int], answer: str = "") -> str:
     return f'{{"answerable":true,"citations":[{parts}],"answer":"{json_escape(answer)}"}}'
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(_TEXTS, min_size=1, max_size=3))
 def test_each_run_of_up_to_three_units_is_admitted_with_its_passages_number(texts: list[str]) -> None:
     for number, passage in enumerate(quotable(*texts), 1):

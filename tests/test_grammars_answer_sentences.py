@@ -32,7 +32,7 @@ def contents(text: str) -> list[str]:
     return [text[unit.content : unit.end] for unit in units(text) if not unit.blank]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(_DOCUMENTS)
 def test_the_units_of_any_text_are_that_text(text: str) -> None:
     found = units(text)
@@ -42,7 +42,7 @@ def test_the_units_of_any_text_are_that_text(text: str) -> None:
     assert not any(unit.blank for unit in found[:-1])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(_DOCUMENTS)
 def test_what_can_be_quoted_says_something_and_is_not_long(text: str) -> None:
     for content in contents(text):

@@ -81,7 +81,7 @@ _CASES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(case=_CASES, extractive=st.booleans())
 def test_whatever_is_asked_the_answer_is_valid_and_its_quotes_are_verbatim(
     generative: tuple[asyncio.Runner, LocalEngine], case: dict[str, Any], extractive: bool

@@ -3,7 +3,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
@@ -45,7 +45,6 @@ def ids(text: str) -> list[int]:
     return found
 
 
-@settings(deadline=None)
 @given(ANY_TEXT)
 @example(' a .  b !\n\n\tc\'s \U0001f469\u200d\U0001f680 \u65e5\u672c\u8a9e \\ "q" \x00\x1e\x7f\u2028 ')
 def test_any_escaped_text_round_trips(text: str) -> None:
@@ -58,7 +57,6 @@ def test_a_run_without_white_space_is_neither_lost_nor_slow() -> None:
         assert tokenizer().decode(ids(text)) == text
 
 
-@settings(deadline=None)
 @given(HOSTILE, HOSTILE, HOSTILE, HOSTILE)
 def test_no_text_forges_a_separator_or_a_special_token(a: str, b: str, c: str, d: str) -> None:
     passages = (PassageText(a, b, c), PassageText(d, a, b))
@@ -80,7 +78,6 @@ def minilm_words() -> list[str]:
     return sorted(word for word in words if word.isascii() and word.isalpha() and word.islower())
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.deferred(lambda: st.sampled_from(minilm_words())) | st.sampled_from((",", ".", "?", "(", ")", "7"))
@@ -98,7 +95,6 @@ def test_other_words_are_cut_into_no_more_pieces_than_minilm_makes() -> None:
         assert len(ids(f" {word}")) <= len(theirs(word)["input_ids"]) - 2
 
 
-@settings(deadline=None)
 @given(st.text(st.sampled_from('ab n\n\r\t"\\1,')))
 def test_an_escape_is_one_token(text: str) -> None:
     tokens = tokenizer().convert_ids_to_tokens(ids(json_escape(text)))

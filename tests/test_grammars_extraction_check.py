@@ -119,13 +119,13 @@ def _objects(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 SCHEMAS = st.recursive(_LEAF, _objects, max_leaves=6)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(SCHEMAS)
 def test_the_shortest_value_is_admitted(definition: Any) -> None:
     assert Validator(definition).why(minimal(definition)) is None
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(
     SCHEMAS,
     st.recursive(

@@ -41,7 +41,6 @@ def examples(draw: Any) -> Example:
     return Example("Which?", passages, gold, short, (), "span" if short else "longform")
 
 
-@settings(deadline=None)
 @given(examples())
 def test_a_near_miss_has_lost_every_trace_of_the_answer(example: Example) -> None:
     missed = near_miss(example, (PassageText("", "", "Ask Ana Silva in Porto."),))
@@ -73,7 +72,6 @@ def test_there_is_no_near_miss_where_nothing_would_stay() -> None:
     assert near_miss(example, ()) is None
 
 
-@settings(deadline=None)
 @given(examples(), SEEDS)
 def test_another_layout_keeps_gold_and_answer_in_their_places(example: Example, seed: int) -> None:
     other = relayout(example, random.Random(seed))
@@ -88,7 +86,7 @@ def test_another_layout_keeps_gold_and_answer_in_their_places(example: Example, 
         assert (start, end) == other.gold[number][0]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.sampled_from(SENTENCES), min_size=40, max_size=60), st.integers(0, 39), SEEDS)
 def test_a_long_passage_is_cut_around_its_evidence(lines: list[str], number: int, seed: int) -> None:
     text = " ".join(lines)
@@ -110,7 +108,6 @@ def test_a_long_passage_is_cut_around_its_evidence(lines: list[str], number: int
     assert passage in text
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(SENTENCES), min_size=1, max_size=4), SEEDS)
 def test_a_cloze_question_asks_for_a_phrase_that_it_does_not_hold(lines: list[str], seed: int) -> None:
     made = cloze(PassageText("T", "", " ".join(lines)), random.Random(seed))

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grammars.answer.sentences import statements
@@ -61,7 +61,6 @@ def examples(draw: Any) -> Example:
     return Example("When?", passages, tuple(gold))
 
 
-@settings(deadline=None)
 @given(examples(), st.sampled_from((0.0, 1.0)))
 def test_the_target_is_the_json_that_the_grammar_admits(example: Example, decoys: float) -> None:
     written = output(made(example, decoys))

@@ -121,7 +121,7 @@ def check(messages: list[Message], pinged: str | None = None) -> None:
                 assert 0 < len(element["text"]) <= 3_000
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ANSWERS)
 def test_any_answer_makes_messages_that_slack_takes(answer: Answer) -> None:
     check(answer_messages(7, answer))
@@ -129,7 +129,7 @@ def test_any_answer_makes_messages_that_slack_takes(answer: Answer) -> None:
     check(shared_messages(7, answer, "U1"), pinged="U1")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ANSWERS)
 def test_any_answer_makes_a_view_that_slack_takes(answer: Answer) -> None:
     validate.view(retrieved_view(answer, answer.retrieved))

@@ -109,7 +109,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(json_values)
 def test_whatever_the_record_slack_takes_its_card(record: Any) -> None:
     for message in card(record, quotes={"": ("q" * 9_000, None)}):
@@ -131,7 +131,7 @@ def test_a_threads_messages_are_one_text_and_each_offset_leads_back() -> None:
     assert found.ts == "4.0"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(max_size=400), st.integers(0, 400), st.integers(1, 50))
 def test_what_stands_around_a_quote_holds_it(text: str, start: int, length: int) -> None:
     quote = text[start : start + length]

@@ -87,7 +87,7 @@ def may_read(person: str, names: list[str] | None, inside: dict[str, set[str]]) 
 WORDS_OF_PEOPLE = {EVERYONE, GUESTS}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     lists=st.lists(audiences, min_size=SOURCES, max_size=SOURCES),
     inside=members,

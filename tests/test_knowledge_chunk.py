@@ -147,7 +147,7 @@ TEXTS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(TEXTS.map("\n".join), st.integers(8, 200))
 def test_passages_are_ordered_spans_that_fit_and_lose_no_word(text: str, limit: int) -> None:
     starts = TOKEN_STARTS(text)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 class Reader(WordEmbedder):
     """Prefers the texts that hold a word, and keeps what it was given."""
 
+    stage, fused_weight = "words", 0.4
+
     def __init__(self, preferred: str) -> None:
         self.preferred = preferred
         self.read: list[str] = []

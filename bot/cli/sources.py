@@ -37,6 +37,10 @@ Audience = Annotated[
     list[str] | None,
     typer.Option(help="Who may read it: the id of a channel, user group or person. Repeatable."),
 ]
+HalfLife = Annotated[
+    float | None,
+    typer.Option(help="Days after which a document counts half, where newer ones are righter. 0: never."),
+]
 Options = Annotated[
     list[str] | None, typer.Option("--option", help="For its driver: NAME=VALUE. Repeatable.")
 ]
@@ -57,6 +61,7 @@ def add(
     link_base: LinkBase = None,
     schedule: Schedule = None,
     audience: Audience = None,
+    half_life: HalfLife = None,
     option: Options = None,
     secret: Secrets = None,
 ) -> None:
@@ -64,9 +69,15 @@ def add(
 
     Without --audience everyone may read a new one.
     """
-    given = {"name": name, "include": include or [], "exclude": exclude or [], "link_base": link_base}
+    given: dict[str, Any] = {
+        "name": name,
+        "include": include or [],
+        "exclude": exclude or [],
+        "link_base": link_base,
+    }
     driver = {"options": _pairs(option or []), "secrets": _pairs(secret or [])}
-    run(_add(uri, {**given, **driver, "schedule": schedule, "audience": audience or None}))
+    given |= {"schedule": schedule, "audience": audience or None, "half_life_days": half_life or None}
+    run(_add(uri, given | driver))
 
 
 async def _add(uri: str, given: dict[str, Any]) -> None:
@@ -87,6 +98,7 @@ def edit(
     schedule: Schedule = None,
     audience: Audience = None,
     everyone: Annotated[bool, typer.Option("--everyone", help="Let everyone read it.")] = False,
+    half_life: HalfLife = None,
     option: Options = None,
     secret: Secrets = None,
 ) -> None:
@@ -98,6 +110,8 @@ def edit(
     changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if everyone:
         changes["audience"] = None
+    if half_life is not None:
+        changes["half_life_days"] = half_life or None
     if option is not None or secret is not None:
         changes |= {"options": _pairs(option or []), "secrets": _pairs(secret or [])}
     run(_edit(source, changes))

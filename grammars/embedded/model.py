@@ -137,9 +137,7 @@ class Reader(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call]
         assert decoder_input_ids is not None
         if cache is None and use_cache:
             cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
-        mask, positions = _placed(
-            decoder_input_ids, decoder_attention_mask, decoder_position_ids, cache
-        )
+        mask, positions = _placed(decoder_input_ids, decoder_attention_mask, decoder_position_ids, cache)
         pointed, own, inside = self.score(source, decoder_input_ids, mask, positions, cache)
         own = self._calibrate(own, positions)
         logits = self._token_logits(source, pointed.masked_fill(~inside[..., None], _NEVER), own)

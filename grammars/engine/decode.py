@@ -62,9 +62,7 @@ def _together(rows: Sequence[Row], forward: Forward, input_ids: torch.Tensor, in
     """Decode rows that began together until the last one ends."""
     batch = _Batch(forward)
     mask = None if "encoder_outputs" in inputs else inputs.get("attention_mask")
-    batch.begin(
-        rows, input_ids, torch.ones_like(input_ids) if mask is None else mask, inputs["cache"]
-    )
+    batch.begin(rows, input_ids, torch.ones_like(input_ids) if mask is None else mask, inputs["cache"])
     while not all(row.done for row in batch.rows):
         batch.step()
 

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
 # A channel, a user group or a person; the words are those of `knowledge.audience`.
 _READER = re.compile(r"[CGSUW][A-Z0-9]+|everyone|guests")
+_OLDEST = 100_000  # days
 _SETTING = re.compile(r"[A-Z][A-Z0-9_]*")
-_COLUMNS = "id, name, uri, include, exclude, link_base, audience, schedule, options, revision"
+_COLUMNS = "id, name, uri, include, exclude, link_base, audience, schedule, options, revision, half_life_days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Source:
         schedule: an interval, a cron expression or `never`.
         options: what its driver is given; `{"setting": NAME}` stands for the value of a setting.
         revision: what the last finished run saw, such as a git commit.
+        half_life_days: after how many days a document's passages count half; None: age does not matter.
     """
 
     id: int
@@ -62,6 +64,7 @@ class Source:
     schedule: str | None
     options: dict[str, Any]
     revision: str | None
+    half_life_days: float | None = None
 
     @property
     def kind(self) -> Kind:
@@ -86,6 +89,7 @@ async def add_source(
     schedule: str | None = None,
     options: Mapping[str, Any] | None = None,
     secrets: Mapping[str, str] | None = None,
+    half_life_days: float | None = None,
 ) -> Source:
     """Register a source; adding it again changes what is given then, and leaves the rest.
 
@@ -100,6 +104,7 @@ async def add_source(
         schedule: when to look again; None takes the kind's own.
         options: what the driver is given.
         secrets: options whose value is one of ALMANAC_SOURCE_SECRETS, by its name there.
+        half_life_days: after how many days a document's passages count half; None: age does not matter.
 
     Raises:
         SourceError: it does not exist, cannot be, or the name belongs to another source.
@@ -118,14 +123,16 @@ async def add_source(
         "options": Jsonb(_checked_options(options or {}, secrets or {})),
         "named": name is not None,
         "scheduled": schedule is not None,
+        "half_life_days": _checked_half_life(half_life_days),
     }
     return await _write(pool, _ADD, row)
 
 
 async def edit_source(pool: Pool, known_as: str, /, **changes: Any) -> Source:
-    """Change a source's name, include, exclude, link_base, audience, schedule, options or secrets.
+    """Change any of a source's name, include, exclude, link_base, audience, schedule and half_life_days.
 
-    `options` and `secrets` go together: they replace what there was. `audience=None` is everyone.
+    Or its `options` and `secrets`, which go together: they replace what there was. `audience=None` is
+    everyone.
 
     Raises:
         SourceError: there is no such source, or a value cannot be.
@@ -154,6 +161,8 @@ def _checked(changes: dict[str, Any]) -> dict[str, Any]:
         row["audience"] = _checked_audience(changes["audience"])
     if "schedule" in changes:
         row["schedule"] = check_schedule(changes["schedule"])
+    if "half_life_days" in changes:
+        row["half_life_days"] = _checked_half_life(changes["half_life_days"])
     if "options" in changes or "secrets" in changes:
         options = _checked_options(changes.get("options") or {}, changes.get("secrets") or {})
         row["options"] = Jsonb(options)
@@ -237,6 +246,12 @@ def _checked_audience(audience: Sequence[str] | None) -> list[str] | None:
     return list(dict.fromkeys(audience))
 
 
+def _checked_half_life(days: float | None) -> float | None:
+    if days is not None and not 0 < days < _OLDEST:
+        raise SourceError(f"A half-life is a number of days above 0, such as 180: not {days}.")
+    return days
+
+
 def _checked_options(options: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
     if plain := sorted(SECRETS & {name.lower() for name in options}):
         raise SourceError(
@@ -250,9 +265,10 @@ def _checked_options(options: Mapping[str, Any], secrets: Mapping[str, str]) -> 
 
 # A source that is known keeps what is not given: above all, who may read it.
 _ADD = f"""
-    insert into sources (name, uri, include, exclude, link_base, audience, schedule, due_at, options)
+    insert into sources (name, uri, include, exclude, link_base, audience, schedule, due_at, options,
+                         half_life_days)
     values (%(name)s, %(uri)s, %(include)s, %(exclude)s, %(link_base)s, %(audience)s, %(schedule)s,
-            %(due_at)s, %(options)s)
+            %(due_at)s, %(options)s, %(half_life_days)s)
     on conflict (uri) do update set
         name = case when %(named)s then excluded.name else sources.name end,
         include = case when excluded.include = '{{}}' then sources.include else excluded.include end,
@@ -261,5 +277,6 @@ _ADD = f"""
         audience = coalesce(excluded.audience, sources.audience),
         schedule = case when %(scheduled)s then excluded.schedule else sources.schedule end,
         due_at = case when %(scheduled)s then excluded.due_at else sources.due_at end,
-        options = case when excluded.options = '{{}}' then sources.options else excluded.options end
+        options = case when excluded.options = '{{}}' then sources.options else excluded.options end,
+        half_life_days = coalesce(excluded.half_life_days, sources.half_life_days)
     returning {_COLUMNS}"""  # noqa: S608 the columns are ours

@@ -181,7 +181,7 @@ async def index_all(pool: Pool, folder: Path) -> None:
     await reindex(pool, HashingEmbedder())
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(happening=st.lists(steps, max_size=8), place=st.sampled_from([*PLACES, *PEOPLE]))
 async def test_nobody_is_shown_what_they_may_not_read_and_nothing_that_they_may_is_missing(
     world: World, happening: list[tuple[str, str, Any]], place: str
