@@ -28,11 +28,12 @@ from pgvector import HalfVector
 
 from knowledge import search as searching
 from knowledge.audience import Audience
+from knowledge.common_terms import count_common_terms
 from knowledge.database import migrate, open_pool
 from knowledge.embed import open_embedder
 from knowledge.generations import generation_for
 from knowledge.lexical import terms
-from knowledge.search import search
+from knowledge.search import fused, search
 from knowledge.server import embedded_server
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ async def load(pool: Pool, embedder: Drawn, real: Real, count: int) -> Generatio
         await fill(pool, generation, real, range(start, min(count, start + BATCH)))
     print(f"| loading | {time.perf_counter() - began:.1f} s |", flush=True)
     await build(pool, generation)
+    await count_common_terms(pool)
     return generation
 
 
@@ -215,7 +217,7 @@ async def measured(pool: Pool, embedder: Drawn, generation: Generation, audience
         began = time.perf_counter()
         await search(pool, embedder, question, k=5, audience=audience)
         times.append((time.perf_counter() - began) * 1000)
-        passages = await search(pool, embedder, question, k=100, audience=audience)
+        passages = await fused(pool, embedder, question, k=100, candidates=50, audience=audience)
         found.append(len(passages))
         recalls.append(len(exact & {passage.passage_id for passage in passages}) / max(1, len(exact)))
     latencies = f"{percentile(times, 0.5):.1f} | {percentile(times, 0.95):.1f}"

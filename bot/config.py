@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     almanac_model: str = Field(
         "embedded",
         description="What answers: `embedded`, a hub name or path, `openai:URL#MODEL` or `vllm:URL#MODEL`.",
+    )
+    almanac_model_dtype: Literal["auto", "float32", "bfloat16", "int8"] = Field(
+        "auto", description="How a local model's weights are kept; `auto` is as its checkpoint has them."
     )
     almanac_adapter: str | None = Field(None, description="The folder of a LoRA adapter.")
     almanac_embedder: str = Field(

@@ -6,9 +6,10 @@ A BERT, as the embedded MiniLM is, reads without padding.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 # rows, but for the last of its length as many as BATCH_TOKENS hold.
 LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512)
 BATCH_TOKENS = 4096
+REMEMBERED = 512  # texts whose words' states are kept, at most 200 MB: some passages come again and again
 
 Result = TypeVar("Result")
 States: TypeAlias = "Callable[[torch.Tensor, torch.Tensor], torch.Tensor]"
@@ -44,6 +46,7 @@ class LocalEmbedder:
     _tokenizer: Any
     _limit: int
     _worker: ThreadPoolExecutor
+    _known: OrderedDict[str, NDArray[np.float16]] = field(default_factory=OrderedDict)
 
     @classmethod
     @asynccontextmanager
@@ -72,14 +75,29 @@ class LocalEmbedder:
         return vectors
 
     async def match(self, question: str, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return the mean cosine of each token of the question with each text's nearest, one a text."""
-        states = [np.empty((0, self.dimensions), dtype=np.float32)] * (len(texts) + 1)
-        async for rows, read in self._read([question, *texts], self._words):
+        """Return the mean cosine of each token of the question with each text's nearest, one a text.
+
+        The texts' own states are kept, in half precision: the next question finds many of them again.
+        """
+        fresh = [question, *dict.fromkeys(text for text in texts if text not in self._known)]
+        states = [np.empty((0, self.dimensions), dtype=np.float32)] * len(fresh)
+        async for rows, read in self._read(fresh, self._words):
             for row, words in zip(rows, read, strict=True):
                 states[row] = words
         asked, *others = states
-        nearest = [(asked @ words.T).max(1, initial=-1.0) for words in others]
+        known = {text: self._known[text] for text in texts if text in self._known}
+        known |= {text: words.astype(np.float16) for text, words in zip(fresh[1:], others, strict=True)}
+        self._remember(known)
+        nearest = [(asked @ known[text].astype(np.float32).T).max(1, initial=-1.0) for text in texts]
         return np.array([cosines.sum() / max(1, len(asked)) for cosines in nearest], dtype=np.float32)
+
+    def _remember(self, known: dict[str, NDArray[np.float16]]) -> None:
+        """Keep what was read, the latest longest."""
+        for text, words in known.items():
+            self._known[text] = words
+            self._known.move_to_end(text)
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
 
     async def _read(
         self, texts: Sequence[str], read: Callable[[list[list[int]], int], Result]

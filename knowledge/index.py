@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from knowledge.ahead import ahead
 from knowledge.alone import alone
+from knowledge.common_terms import count_common_terms
 from knowledge.convert import Converter
 from knowledge.generations import SwitchedError, build_beside, generations_to_fill, own_generation
 from knowledge.pipeline import AHEAD, batches, embedded, readings
@@ -107,7 +108,7 @@ class Indexer:
             if run is None:
                 return None
             try:
-                return await self._update(connection, run, source)
+                report = await self._update(connection, run, source)
             except asyncio.CancelledError:
                 if number is None:  # a job is taken up again; this is not
                     await end_run(connection, run.id, "failed", None, INTERRUPTED)
@@ -116,6 +117,8 @@ class Indexer:
                 if number is None or not isinstance(error, SwitchedError):  # a job goes on with the other
                     await end_run(connection, run.id, *_ending(error))
                 raise
+            await count_common_terms(self.pool)
+            return report
 
     async def _update(self, connection: AsyncConnection[Any], run: Run, source: Source) -> SourceReport:
         try:

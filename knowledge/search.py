@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # of like length by construction. Figures: docs/decisions/retrieval.md.
 BM25_K1, BM25_B = 1.2, 0.5
 DENSE_WEIGHT = 0.7  # of the cosine; the rest is BM25's, as a share of the best
+POSTINGS, WIDER = 10_000, 4  # of common terms read a search; how many more candidates where some are left
 EF_SEARCH = 100  # candidates that HNSW keeps; at least as many as are asked for
 SPARE = 10  # passages beyond those that are wanted, for near duplicates among them
 # Up to so many passages an audience may read, each is compared: exact, and no slower than HNSW with a filter.
@@ -67,21 +68,32 @@ async def search(
     """
     matcher = embedder if isinstance(embedder, Matcher) else None
     wanted = max(k, REREAD) if matcher else k
+    ranked = await fused(pool, embedder, query, k=wanted + SPARE, candidates=candidates, audience=audience)
+    found = without_repeats(ranked)[:wanted]
+    if matcher:
+        found = await reread(matcher, query, found)
+    return [replace(passage, rank=rank) for rank, passage in enumerate(found[:k], 1)]
+
+
+async def fused(
+    pool: Pool, embedder: Embedder, query: str, *, k: int, candidates: int, audience: Audience | None
+) -> list[Retrieved]:
+    """Return the `k` best passages as the statement ranks them: near duplicates too, nothing read once more.
+
+    The arguments and what is raised are those of `search`.
+    """
     vector = (await embedder.embed([query]))[0]
     values = {
-        "terms": list(dict.fromkeys(terms(query))), "vector": HalfVector(vector), "k": wanted + SPARE,
+        "terms": list(dict.fromkeys(terms(query))), "vector": HalfVector(vector), "k": k,
         "candidates": candidates, "readers": readers_parameter(audience), "compared": COMPARED,
-        "k1": BM25_K1, "b": BM25_B, "dense_weight": DENSE_WEIGHT,
+        "k1": BM25_K1, "b": BM25_B, "dense_weight": DENSE_WEIGHT, "postings": POSTINGS, "wider": WIDER,
     }  # fmt: skip
     async with pool.connection() as connection, connection.transaction():
         # One snapshot: the generation that is read first is the one that is searched.
         await connection.execute("set transaction isolation level repeatable read, read only")
         generation = await current_generation(connection)
         rows = await _rows(connection, _checked(generation, embedder), values) if generation else []
-    found = without_repeats([_retrieved(row) for row in rows])[:wanted]
-    if matcher:
-        found = await reread(matcher, query, found)
-    return [replace(passage, rank=rank) for rank, passage in enumerate(found[:k], 1)]
+    return [_retrieved(rank, row) for rank, row in enumerate(rows, 1)]
 
 
 def _checked(generation: Generation, embedder: Embedder) -> Generation:
@@ -104,9 +116,9 @@ async def _rows(
         return await cursor.fetchall()
 
 
-def _retrieved(row: dict[str, Any]) -> Retrieved:
+def _retrieved(rank: int, row: dict[str, Any]) -> Retrieved:
     return Retrieved(
-        rank=0,
+        rank=rank,
         source=row["source"],
         uri=row["uri"],
         title=row["title"],
@@ -127,6 +139,12 @@ select set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hns
        set_config('hnsw.max_scan_tuples', %s::int::text, true),
        set_config('hnsw.scan_mem_multiplier', %s::int::text, true)"""
 
+# What a term that so many passages hold adds to the score of one that holds it `m.frequency` times.
+_BM25 = """ln(1 + (greatest(g.passage_count - {0}, 0) + 0.5) / ({0} + 0.5))
+               * m.frequency * (%(k1)s + 1)
+               / (m.frequency + %(k1)s
+                  * (1 - %(b)s + %(b)s * m.passage_terms * g.passage_count / g.term_count))::float8"""
+
 _HYBRID = f"""
 with readable as materialized (
     select coalesce(array_agg(id), array[]::int[]) as ids,
@@ -144,24 +162,33 @@ audience as materialized (
            else false end as narrow
       from readable
 ),
--- The lexical leg: BM25 from the postings alone. Every posting of a term is read, so its number is at hand.
+-- The lexical leg: BM25 from the postings alone, of the rarest terms first, as many as may be read. (What is
+-- left is common, so it weighs little: the idea of MaxScore, Turtle and Flood 1995.) In an index of some ten
+-- thousand passages that is all of them.
+asked as materialized (
+    select a.term, c.documents,
+           sum(coalesce(c.documents, 0)) over rarest <= %(postings)s
+               or row_number() over rarest = 1 as is_read
+      from unnest(%(terms)s::text[]) a (term)
+      left join common_terms c on c.generation_id = {{generation}} and c.term = a.term
+    window rarest as (order by coalesce(c.documents, 0), a.term)
+),
+-- Every posting of a term is read, so its number is at hand.
 matches as (
     select passage_id, source_id, frequency, passage_terms, count(*) over (partition by term) as documents
       from postings
-     where generation_id = {{generation}} and term = any(%(terms)s)
+     where generation_id = {{generation}}
+       and term = any((select array_agg(term) from asked where is_read)::text[])
 ),
 lexical as (
-    select m.passage_id,
-           sum(ln(1 + (g.passage_count - m.documents + 0.5) / (m.documents + 0.5))
-               * m.frequency * (%(k1)s + 1)
-               / (m.frequency + %(k1)s
-                  * (1 - %(b)s + %(b)s * m.passage_terms * g.passage_count / g.term_count)))::float8 as score
+    select m.passage_id, sum({_BM25.format("m.documents")}) as score
       from matches m, generations g
      where g.id = {{generation}} and m.source_id = any((select ids from audience)::int[])
      group by m.passage_id
 ),
-lexical_best as (
-    select passage_id from lexical order by score desc, passage_id limit %(candidates)s
+lexical_best as materialized (
+    select passage_id from lexical order by score desc, passage_id
+     limit %(candidates)s * (select case when bool_and(is_read) then 1 else %(wider)s end from asked)
 ),
 -- The dense leg. One of its halves is empty; in the wide one, the expression is the index's own.
 wide as (
@@ -182,13 +209,29 @@ dense_best as materialized (
      union all
     (select id from compared order by distance, id limit %(candidates)s)
 ),
--- Both legs' best, scored by both.
+-- Both legs' best, scored by both: what they have of the terms that were left is looked up.
+best as materialized (
+    select passage_id from lexical_best union select passage_id from dense_best
+),
+rest as (
+    select b.passage_id, sum({_BM25.format("a.documents")}) as score
+      from best b
+     cross join (select term, documents from asked where not is_read) a
+     cross join generations g
+     cross join lateral (
+           select frequency, passage_terms from postings
+            where generation_id = {{generation}} and term = a.term and passage_id = b.passage_id
+            limit 1) m
+     where g.id = {{generation}}
+     group by b.passage_id
+),
 scored as (
     select p.id, 1 - (p.embedding::halfvec({{dimensions}}) <=> %(vector)s::halfvec({{dimensions}})) as dense,
-           coalesce(l.score, 0) as lexical
-      from (select passage_id from lexical_best union select passage_id from dense_best) c
-      join passages p on p.id = c.passage_id
+           coalesce(l.score, 0) + coalesce(r.score, 0) as lexical
+      from best b
+      join passages p on p.id = b.passage_id
       left join lexical l on l.passage_id = p.id
+      left join rest r on r.passage_id = p.id
 ),
 fused as (
     select *, %(dense_weight)s * dense
@@ -204,8 +247,8 @@ aged as (
       from fused f
       join passages p on p.id = f.id
       join sources s on s.id = p.source_id
-      join (select id, to_timestamp(nullif(mtime_ns, 0) / 1e9) as changed_at from documents) d
-        on d.id = p.document_id
+      join (select id, coalesce(to_timestamp(nullif(mtime_ns, 0) / 1e9), changed_at) as changed_at
+              from documents) d on d.id = p.document_id
 )
 select p.id, s.name as source, s.link_base, d.uri, d.path, d.title, p.heading, p.text,
        p.start_char, p.end_char, f.dense, f.lexical, f.fused, f.changed_at

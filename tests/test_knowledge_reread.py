@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from quoting import WordEmbedder
 
-from knowledge.embed import Matcher, open_embedder
+from knowledge import embed_local
+from knowledge.embed import Matcher, embedded_model, open_embedder
+from knowledge.embed_local import LocalEmbedder
 from knowledge.index import reindex
 from knowledge.reread import REREAD
 from knowledge.search import search
@@ -87,8 +89,27 @@ async def test_the_embedded_model_matches_word_by_word() -> None:
         alone = await embedder.match("is the elevator broken?", texts[:1])
         same = await embedder.match(texts[0], texts[:1])
         nothing = await embedder.match("", texts)
+        again = await embedder.match("is the elevator broken?", [texts[2], texts[0], texts[0]])
     assert scores.shape == (3,)
     assert scores[0] > scores[1] > scores[2]
     assert alone[0] == pytest.approx(scores[0], abs=0.01)  # neither batch nor padding shows
     assert same[0] == pytest.approx(1, abs=0.01)
     assert nothing.tolist() == [0, 0, 0]
+    assert again.tolist() == pytest.approx([scores[2], scores[0], scores[0]], abs=0.01)
+
+
+async def test_texts_that_were_read_before_are_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embed_local, "REMEMBERED", 2)
+    async with LocalEmbedder.opened("embedded", str(embedded_model())) as embedder:
+        read: list[str] = []
+        encode = LocalEmbedder._encode
+
+        def noted(self: LocalEmbedder, texts: Sequence[str]) -> list[list[int]]:
+            read.extend(texts)
+            return encode(self, texts)
+
+        monkeypatch.setattr(LocalEmbedder, "_encode", noted)
+        await embedder.match("Who?", ["first", "second", "third"])
+        await embedder.match("When?", ["third", "second"])
+        await embedder.match("Why?", ["first"])
+    assert read == ["Who?", "first", "second", "third", "When?", "Why?", "first"]

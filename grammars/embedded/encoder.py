@@ -19,6 +19,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from grammars.embedded.evidence import FEATURES, Evidence, Judged, Sentences, Text, compare
 from grammars.embedded.glance import Glance
 from grammars.embedded.packed import Merged
+from grammars.embedded.precision import native_bfloat16
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _PAD, _UNKNOWN, _CLS, _SEP = 0, 100, 101, 102  # MiniLM's ids
 _LENGTHS = (64, 128, 192, 256, 320, 384, 512)  # segments are padded to these: bfloat16 compiles each shape
+_STEP = 16
 _GROUP = 8  # more segments than this are filled up to a multiple of it
 _OTHER, _IN_QUESTION = 0, 1
 _AT_CLS, _AT_SEP, _AT_PAD = -1, -2, -3  # instead of a place in the flat rows
@@ -90,6 +92,13 @@ def split_marks(tokens: Sequence[int], marks: Marks) -> tuple[list[int], list[ra
             kept.append(token)
     pairs = zip(cuts[::2], cuts[1::2], strict=False)
     return kept, [range(a + (kept[a] == marks.space and a + 1 < b), b) for a, b in pairs]
+
+
+def _padded_length(longest: int) -> int:
+    """Return how long segments are made: bfloat16 on a CPU wants few lengths, float32 little padding."""
+    if native_bfloat16():
+        return next((size for size in _LENGTHS if size >= longest), longest)
+    return -(-longest // _STEP) * _STEP
 
 
 def _text(rows: Sequence[Sequence[int]], row: int, places: range) -> Text:
@@ -242,10 +251,10 @@ class Encoder(nn.Module):
             question = [base + i for i in segment.question]
             passage = [base + i for i in segment.passage[1:]]
             lines.append([_AT_CLS, *question, _AT_SEP, *passage, _AT_SEP])
-        if len(lines) > _GROUP:  # spare segments, a [CLS] alone: bfloat16 compiles each shape
+        if len(lines) > _GROUP and native_bfloat16():  # spare segments, a [CLS] alone: so few shapes
             lines += [[_AT_CLS]] * (-len(lines) % _GROUP)
         longest = max(map(len, lines))
-        length = next((size for size in _LENGTHS if size >= longest), longest)
+        length = _padded_length(longest)
         places = torch.full((len(lines), length), _AT_PAD)
         for i, line in enumerate(lines):
             places[i, : len(line)] = torch.tensor(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     import torch
 
 
+@cache
 def native_bfloat16() -> bool:
     """Return whether this processor multiplies bfloat16 itself; elsewhere it is slower than float32."""
     try:

@@ -21,7 +21,12 @@ _REMOTE = ("vllm", "openai")
 
 @asynccontextmanager
 async def open_engine(
-    spec: str, *, adapter: str | None = None, api_key: str | None = None, seconds: float = 120.0
+    spec: str,
+    *,
+    adapter: str | None = None,
+    api_key: str | None = None,
+    dtype: str = "auto",
+    seconds: float = 120.0,
 ) -> AsyncIterator[Engine]:
     """Open the model that `spec` names.
 
@@ -29,6 +34,7 @@ async def open_engine(
         spec: `embedded`, a hub name or local path, `vllm:URL#MODEL` or `openai:URL#MODEL`.
         adapter: the folder of an adapter to answer with; local models only.
         api_key: a model server's.
+        dtype: how a hub model's weights are kept, as `load_pretrained` says.
         seconds: a request takes at most this long.
 
     Raises:
@@ -46,7 +52,7 @@ async def open_engine(
         async with RemoteEngine(kind, url, model, api_key=api_key, seconds=seconds) as remote:
             yield remote
         return
-    async with _local(spec, seconds) as local:
+    async with _local(spec, dtype, seconds) as local:
         if adapter:
             name = Path(adapter).name
             await local.load_adapter(name, Path(adapter))
@@ -54,14 +60,14 @@ async def open_engine(
         yield local
 
 
-def _local(spec: str, seconds: float) -> LocalEngine:
+def _local(spec: str, dtype: str, seconds: float) -> LocalEngine:
     from grammars.engine.local import LocalEngine
 
     if spec == EMBEDDED:
         return LocalEngine(EMBEDDED, _embedded, extractive=True, seconds=seconds)
     from grammars.engine.pretrained import load_pretrained
 
-    return LocalEngine(spec, lambda: load_pretrained(spec), seconds=seconds)
+    return LocalEngine(spec, lambda: load_pretrained(spec, dtype=dtype), seconds=seconds)
 
 
 def _embedded() -> Loaded:

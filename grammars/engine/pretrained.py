@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,7 +16,7 @@ from grammars.engine.generator import Loaded
 if TYPE_CHECKING:
     from grammars.engine.protocol import AnswerPrompt
 
-_DTYPES = {"auto": "auto", "float32": torch.float32, "bfloat16": torch.bfloat16}
+_NO_TORCHAO = "int8 needs torchao: pip install 'almanac[int8]', or set another ALMANAC_MODEL_DTYPE."
 
 
 def load_pretrained(name: str, *, dtype: str = "auto") -> Loaded:
@@ -23,15 +24,17 @@ def load_pretrained(name: str, *, dtype: str = "auto") -> Loaded:
 
     Args:
         name: a hub name, or the path of a folder.
-        dtype: `auto` (the checkpoint's), `float32` or `bfloat16`.
+        dtype: `auto` (the checkpoint's), `float32`, `bfloat16`, or `int8`: the linear layers' weights as
+            bytes with a scale a row, by torchao, the rest bfloat16. LoRA adapters work with all of them.
 
     Raises:
-        EngineError: there is no such model, or it cannot be loaded.
+        EngineError: there is no such model, or it cannot be loaded; or int8 without torchao.
     """
+    kept = _kept(dtype)
     try:
         config = AutoConfig.from_pretrained(name)
         kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-        model = kind.from_pretrained(name, dtype=_DTYPES[dtype])
+        model = kind.from_pretrained(name, **kept)
         tokenizer = AutoTokenizer.from_pretrained(name)
     except (OSError, ValueError, KeyError) as error:
         raise EngineError(
@@ -46,6 +49,18 @@ def load_pretrained(name: str, *, dtype: str = "auto") -> Loaded:
         _chat(tokenizer) if tokenizer.chat_template else plain,
         getattr(config, "max_position_embeddings", None),
     )
+
+
+def _kept(dtype: str) -> dict[str, Any]:
+    """Return how `from_pretrained` is told to keep the weights."""
+    if dtype != "int8":
+        return {"dtype": dtype if dtype == "auto" else getattr(torch, dtype)}
+    if find_spec("torchao") is None:
+        raise EngineError(_NO_TORCHAO)
+    from torchao.quantization import Int8WeightOnlyConfig
+    from transformers import TorchAoConfig
+
+    return {"dtype": torch.bfloat16, "quantization_config": TorchAoConfig(Int8WeightOnlyConfig())}
 
 
 def _chat(tokenizer: Any) -> Any:

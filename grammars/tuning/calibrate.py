@@ -24,6 +24,7 @@ import torch
 
 from grammars.embedded.layout import render
 from grammars.embedded.loading import load
+from grammars.embedded.precision import native_bfloat16
 from grammars.engine.protocol import AnswerPrompt
 from grammars.tuning.examples import from_row, near_miss
 from grammars.tuning.mixture import Pool, among, answer_of
@@ -99,7 +100,7 @@ def answer_scores(examples: list[Example], weights: Path) -> torch.Tensor:
     found = []
     for at in range(0, len(prompts), _BATCH):
         batch = tokenizer(prompts[at : at + _BATCH], padding=True, return_tensors="pt")
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=native_bfloat16()):
             source = model.encoder(batch["input_ids"], batch["attention_mask"])
         source.last_hidden_state = source.last_hidden_state.float()
         _, scores, _ = model.score(source, torch.tensor([start] * len(batch["input_ids"])))

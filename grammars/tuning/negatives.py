@@ -8,6 +8,7 @@ import torch
 from transformers import AutoTokenizer
 
 from grammars.embedded.loading import minilm, minilm_folder
+from grammars.embedded.precision import native_bfloat16
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +34,7 @@ def embed(texts: Sequence[str]) -> torch.Tensor:
             max_length=_LONGEST,
             return_tensors="pt",
         )
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=native_bfloat16()):
             states = model(**batch).last_hidden_state.float()
         mask = batch["attention_mask"][..., None]
         out[chosen] = torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)

@@ -4,8 +4,9 @@
 
 Reads `train.jsonl` and `dev.jsonl` of the data folder, and of the `--more` folder what is there of
 `documents-train.jsonl`, `documents-dev.jsonl`, `fields-train.jsonl`, `fields-dev.jsonl` (made by
-`grammars.tuning.documents` and `grammars.tuning.fields`); runs on the CPU (bfloat16 encoder) or on CUDA
-where there is one; resumes from its last checkpoint when it is run again. Writes into the output folder:
+`grammars.tuning.documents` and `grammars.tuning.fields`); runs on the CPU (the encoder in bfloat16 where
+the processor has it) or on CUDA where there is one; resumes from its last checkpoint when it is run again.
+Writes into the output folder:
 `checkpoint.pt`, `log.jsonl`, `curve.png`, and at the end `decoder.safetensors` and `adapter/` (LoRA),
 with the run's configuration. Then `python -m grammars.tuning.calibrate` chooses the threshold, on
 development data.
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import time
 from dataclasses import asdict, dataclass, replace
 from itertools import count, islice
@@ -27,6 +29,7 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
 from grammars.embedded.loading import build
+from grammars.embedded.precision import native_bfloat16
 from grammars.engine.protocol import PassageText
 from grammars.tuning.examples import Example, read_rows
 from grammars.tuning.features import Features, Featurizer
@@ -42,6 +45,7 @@ HELD_OUT = 25  # batches of each kind of row that are looked at in between
 REMEMBERED = 12_000  # passages whose frozen reading is kept, 4 GB: each comes back with other questions
 FILLED = 0.93  # share of a batch's room that is used
 COOLING = 0.5  # share of the steps over which the learning rate sinks
+LAYER = re.compile(r"\.layer\.(\d+)\.")
 ADAPTED = r"encoder\.minilm\.encoder.*\.(query|key|value|dense)"
 
 
@@ -60,6 +64,7 @@ class Run:
     adapter_rate: float = 5e-4
     decoder_rate: float = 5e-4
     evidence_rate: float = 2e-3  # of what judges the sentences
+    still: int = 0  # MiniLM's first layers, whose adapter is left alone: nothing goes back through them
     warmup: int = 60
     evidence: float = 0.3  # weight of the sentences' own loss
     decoys: float = 0.2  # share of the answers that begin with a wrong quote
@@ -88,10 +93,18 @@ def train(run: Run) -> None:
     if run.start:
         begin(adapted, Path(run.start))
     for name, parameter in adapted.named_parameters():
-        parameter.requires_grad = "lora_" in name or ".minilm." not in name
+        parameter.requires_grad = trained(name, run.still)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     Trainer(run, adapted.to(device), make, device).train()
     save(adapted, out)
+
+
+def trained(name: str, still: int) -> bool:
+    """Whether a parameter learns, where the first `still` layers and what lies below them do not."""
+    if still and name.partition("encoder.")[2].startswith(("form_embeddings", "match_embeddings")):
+        return False
+    layer = LAYER.search(name)
+    return ".minilm." not in name or ("lora_" in name and layer is not None and int(layer[1]) >= still)
 
 
 def _run(arguments: Sequence[str] | None) -> Run:
@@ -149,6 +162,7 @@ class Trainer:
 
     def __init__(self, run: Run, model: Any, make: Featurizer, device: str) -> None:
         self.run, self.model, self.make, self.device = run, model, make, device
+        self.short = device != "cpu" or native_bfloat16()
         self.out = Path(run.out)
         groups = [
             {"params": self._parameters("lora_"), "lr": run.adapter_rate},
@@ -218,7 +232,7 @@ class Trainer:
 
     def scores(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return the scores of places (B, T, N) and own tokens (B, T, O), and the sentences' losses (B,)."""
-        with torch.autocast(self.device, torch.bfloat16):
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.short):
             source = self.model.encoder(batch.source.to(self.device), batch.source_mask.to(self.device))
         source.last_hidden_state = source.last_hidden_state.float()
         target, mask = batch.target.to(self.device), batch.target_mask.to(self.device)
