@@ -163,3 +163,36 @@ async def test_a_schema_of_an_older_draft_is_read_as_it_was_meant() -> None:
     assert new["properties"]["size"] == {"type": "number", "exclusiveMinimum": 0}
     assert (await check(old)).validated == ("/dependentRequired",)
     assert modern(new) == new
+
+
+@pytest.mark.parametrize("key", ["anyOf", "oneOf"])
+async def test_an_alternative_that_never_holds_is_none(key: str) -> None:
+    """What admits nothing has no grammar that could write it; beside another it is not there."""
+    nothing = {"type": "object", "properties": {"a": {key: [False]}}}
+    assert modern(nothing)["properties"]["a"] is False
+    assert modern({key: [False, {"type": "string"}]}) == {key: [{"type": "string"}]}
+    assert (await check(nothing)).enforced
+    with pytest.raises(SchemaRefused):
+        await check(nothing | {"required": ["a"]})
+
+
+async def test_older_ways_to_name_a_part_are_understood() -> None:
+    """An `$id` as a fragment (draft 7), and the recursive anchor (2019-09)."""
+    definition = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "type": "object",
+        "properties": {"a": {"$ref": "#name"}, "b": {"$ref": "#/definitions/other"}},
+        "definitions": {
+            "name": {"$id": "#name", "type": "string"},
+            "other": {"$id": "#/definitions/other", "type": "integer"},
+        },
+    }
+    await check(definition)
+    validator = Validator(modern(definition))
+    assert validator.admits({"a": "x", "b": 1})
+    assert not validator.admits({"a": 1})
+    assert not validator.admits({"b": "x"})
+    tree = {"$recursiveAnchor": True, "type": "object", "properties": {"child": {"$recursiveRef": "#"}}}
+    await check(tree)
+    assert Validator(modern(tree)).admits({"child": {"child": {}}})
+    assert not Validator(modern(tree)).admits({"child": {"child": 1}})

@@ -1,24 +1,55 @@
-"""Schemas of older drafts (4 to 2019-09) in the words of draft 2020-12."""
+"""Schemas of older drafts (4 to 2019-09) in the words of draft 2020-12, and what can never hold as `false`."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from grammars.extraction.grammar import BY_NAME, DIRECT, IN_LISTS
 
 _OLD = ("exclusiveMinimum", "exclusiveMaximum")
+_ANCHOR = re.compile(r"#([A-Za-z_][-A-Za-z0-9._]*)")
+_RECURSIVE = "recursive"  # the name that the one recursive anchor of a 2019-09 schema gets
 
 
 def modern(schema: Any) -> Any:
     """Return a schema as draft 2020-12 says it; what is of that draft already stays as it is.
 
-    `items` as a list are `prefixItems`, limits that were flags are numbers, and `dependencies` are apart.
+    `items` as a list are `prefixItems`, limits that were flags are numbers, `dependencies` are apart, an `$id`
+    that was a fragment is an anchor, and what refers to itself recursively does so dynamically. Of
+    alternatives those stay that can hold; where none can, the schema is `false`.
     """
     if not isinstance(schema, dict):
         return schema
     said = {key: value for key, value in schema.items() if key != "$schema" or "2020-12" in str(value)}
-    said = _limits(_dependencies(_items(said)))
-    return {key: _inside(key, value) for key, value in said.items()}
+    said = _named(_limits(_dependencies(_items(said))))
+    return _possible({key: _inside(key, value) for key, value in said.items()})
+
+
+def _possible(schema: dict[str, Any]) -> dict[str, Any] | bool:
+    if isinstance(schema.get("allOf"), list) and False in schema["allOf"]:
+        return False
+    for key in ("anyOf", "oneOf"):
+        if isinstance(branches := schema.get(key), list) and False in branches:
+            schema = {**schema, key: [branch for branch in branches if branch is not False]}
+            if not schema[key]:
+                return False
+    return schema
+
+
+def _named(schema: dict[str, Any]) -> dict[str, Any]:
+    said = dict(schema)
+    if isinstance(name := said.get("$id"), str) and name.startswith("#"):
+        del said["$id"]  # where it is a pointer, it says no more than where it stands
+        if anchor := _ANCHOR.fullmatch(name):
+            said["$anchor"] = anchor[1]
+    if isinstance(recursive := said.get("$recursiveAnchor"), bool):
+        del said["$recursiveAnchor"]
+        said |= {"$dynamicAnchor": _RECURSIVE} if recursive else {}
+    if said.get("$recursiveRef") == "#":
+        del said["$recursiveRef"]
+        said["$dynamicRef"] = f"#{_RECURSIVE}"
+    return said
 
 
 def _inside(key: str, value: Any) -> Any:
