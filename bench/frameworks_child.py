@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     Search = Callable[[str], Awaitable[Sequence[Any]]]
 
-LINKS, BUILD_CANDIDATES, EF_SEARCH = 16, 64, 100  # as in knowledge.generations and knowledge.search
+LINKS, BUILD_CANDIDATES, EF_SEARCH = 16, 64, 400  # as in knowledge.generations and knowledge.search
 CANDIDATES = 50  # of each leg, as in knowledge.search
 K = 10
 MOST_AT_ONCE = 2048  # texts that LlamaIndex hands to an embedder

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 BM25_K1, BM25_B = 1.2, 0.5
 DENSE_WEIGHT = 0.7  # of the cosine; the rest is BM25's, as a share of the best
 POSTINGS, WIDER = 10_000, 4  # of common terms read a search; how many more candidates where some are left
-EF_SEARCH = 100  # candidates that HNSW keeps; at least as many as are asked for
+EF_SEARCH = 400  # candidates that HNSW keeps: recall@10 of .95 and more on 200,000 passages
 SPARE = 10  # passages beyond those that are wanted, for near duplicates among them
 # Up to so many passages an audience may read, each is compared: exact, and no slower than HNSW with a filter.
 COMPARED = 10_000
@@ -139,11 +139,13 @@ select set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hns
        set_config('hnsw.max_scan_tuples', %s::int::text, true),
        set_config('hnsw.scan_mem_multiplier', %s::int::text, true)"""
 
-# What a term that so many passages hold adds to the score of one that holds it `m.frequency` times.
-_BM25 = """ln(1 + (greatest(g.passage_count - {0}, 0) + 0.5) / ({0} + 0.5))
-               * m.frequency * (%(k1)s + 1)
-               / (m.frequency + %(k1)s
-                  * (1 - %(b)s + %(b)s * m.passage_terms * g.passage_count / g.term_count))::float8"""
+# What a term that so many passages hold adds to the score of one that holds it `m.frequency` times. In float8
+# throughout: Postgres takes `bigint + 0.5` for numeric, whose logarithm costs more than all of the rest.
+_BM25 = """ln(1 + (greatest(g.passage_count - {0}, 0)::float8 + 0.5) / ({0}::float8 + 0.5))
+               * m.frequency * (%(k1)s::float8 + 1)
+               / (m.frequency + %(k1)s::float8
+                  * (1 - %(b)s::float8
+                     + %(b)s::float8 * m.passage_terms * g.passage_count / g.term_count))"""
 
 _HYBRID = f"""
 with readable as materialized (
