@@ -1,4 +1,4 @@
-"""Schemas of older drafts (4 to 2019-09) in the words of draft 2020-12, and what can never hold as `false`."""
+"""Schemas of older drafts (4 to 2019-09) in the words of draft 2020-12; what never holds is `false`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RECURSIVE = "recursive"  # the name that the one recursive anchor of a 2019-09 
 def modern(schema: Any) -> Any:
     """Return a schema as draft 2020-12 says it; what is of that draft already stays as it is.
 
-    `items` as a list are `prefixItems`, limits that were flags are numbers, `dependencies` are apart, an `$id`
+    `items` as a list are `prefixItems`, limits that were flags numbers, `dependencies` are apart, an `$id`
     that was a fragment is an anchor, and what refers to itself recursively does so dynamically. Of
     alternatives those stay that can hold; where none can, the schema is `false`.
     """

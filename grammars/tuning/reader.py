@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 DECISIONS = ("answerable", "start", "more", "end", "span start", "span end")  # all but the plain ones
-HELD_OUT = 25  # batches of each kind of row that are looked at in between
+HELD_OUT = 12  # batches of each kind of row that are looked at in between
 REMEMBERED = 12_000  # passages whose frozen reading is kept, 4 GB: each comes back with other questions
 FILLED = 0.93  # share of a batch's room that is used
 COOLING = 0.5  # share of the steps over which the learning rate sinks
