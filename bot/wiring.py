@@ -102,8 +102,8 @@ async def engine(settings: Settings) -> AsyncIterator[Engine]:
     from grammars.engine import open_engine
 
     key = plain(settings.almanac_model_key)
-    chosen = {"adapter": settings.almanac_adapter, "dtype": settings.almanac_model_dtype}
-    async with open_engine(settings.almanac_model, api_key=key, **chosen) as opened:
+    adapter, dtype = settings.almanac_adapter, settings.almanac_model_dtype
+    async with open_engine(settings.almanac_model, adapter=adapter, api_key=key, dtype=dtype) as opened:
         yield opened
 
 
