@@ -6,7 +6,7 @@ The model answers development questions about documentation with several values 
 over the questions that it answers, how many quotes it gives, the share of the evidence that they hold
 (recall) and the share of them that is evidence (precision), and F2, in which recall weighs twice as much
 as precision (van Rijsbergen 1979): who misses a piece has a wrong picture, who gets one too many skips it.
-Of the values within .01 of the best F2, the least goes to `calibration.json`.
+The value with the best F2 goes to `calibration.json`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 BIASES = (0.0, 0.75, 1.5, 2.25)
 BETA = 2.0
-NEAR = 0.01  # a difference in F2 that says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +73,7 @@ def main() -> None:
             flush=True,
         )
     calibration = arguments.weights / "calibration.json"
-    best = max(outcome.f for outcome in found)
-    chosen = next(outcome for outcome in found if outcome.f >= best - NEAR)
+    chosen = max(found, key=lambda outcome: outcome.f)
     kept = json.loads(calibration.read_text()) | {"more_bias": chosen.bias}
     calibration.write_text(json.dumps(kept, indent=1))
 
