@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -221,7 +222,10 @@ async def soak(model: str, seconds: float, count: int = 40) -> Soaked:
 
 
 def plot(memory: list[tuple[float, float]], path: Path) -> None:
-    """Draw memory over time."""
+    """Draw memory over time, where matplotlib is installed."""
+    if find_spec("matplotlib") is None:
+        print(f"matplotlib is not installed: {path} is not drawn")
+        return
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3), layout="constrained")
@@ -240,7 +244,6 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, default=Path("soak.png"))
     arguments = parser.parse_args()
     result = asyncio.run(soak(arguments.model, 60 * arguments.minutes))
-    plot(result.memory, arguments.plot)
     print(f"{arguments.model}, {arguments.minutes:g} minutes, {ASKERS} at once")
     print(f"answers {result.answers}, pieces streamed {result.streamed}, given up {result.given_up}")
     print(f"adapter switches {result.switches}")
@@ -248,6 +251,7 @@ def main() -> None:
     print(f"memory of the last quarter over the second: {result.growth:.3f} (plot: {arguments.plot})")
     for line in result.wrong[:5]:
         print(f"  {line}")
+    plot(result.memory, arguments.plot)
     sys.exit(bool(result.wrong) or result.growth > FLAT)
 
 

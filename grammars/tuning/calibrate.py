@@ -168,8 +168,11 @@ def _ece(p: torch.Tensor, y: torch.Tensor, bins: int = 10) -> float:
 
 
 def plot(p: torch.Tensor, y: torch.Tensor, path: Path) -> None:
-    """Draw the reliability diagram: stated probability against the share that was answerable."""
-    import matplotlib as mpl
+    """Draw the reliability diagram, where matplotlib is installed: stated probability against the share."""
+    try:
+        import matplotlib as mpl
+    except ImportError:
+        return
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
