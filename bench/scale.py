@@ -31,7 +31,7 @@ from knowledge.audience import Audience
 from knowledge.common_terms import count_common_terms
 from knowledge.database import migrate, open_pool
 from knowledge.embed import open_embedder
-from knowledge.generations import generation_for
+from knowledge.generations import current_generation, generation_for
 from knowledge.lexical import terms
 from knowledge.search import fused, search
 from knowledge.server import embedded_server
@@ -86,7 +86,8 @@ async def main(options: argparse.Namespace) -> None:
             await migrate(conninfo)
             async with open_pool(conninfo, size=4) as pool:
                 print(f"{options.passages:,} passages of {len(real.texts):,} real ones\n\n| | |\n|---|---|")
-                generation = await load(pool, embedder, real, options.passages)
+                generation = await loaded(pool, options.passages)
+                generation = generation or await load(pool, embedder, real, options.passages)
                 print(await sizes(pool, generation), flush=True)
                 print("\n| audience | recall@10 | p50 ms | p95 ms | found of 100 |\n|---|---|---|---|---|")
                 for name, audience in AUDIENCES.items():
@@ -117,6 +118,14 @@ def noisy(vectors: Vectors, rng: np.random.Generator) -> Vectors:
 def questions(real: Real) -> Drawn:
     vectors = noisy(real.vectors[len(real.texts) :], np.random.default_rng(1))
     return Drawn("drawn", dict(zip(real.questions, vectors, strict=True)))
+
+
+async def loaded(pool: Pool, count: int) -> Generation | None:
+    """Return the generation that an earlier run left in its home, where it has so many passages."""
+    async with pool.connection() as connection:
+        found = await connection.execute("select passage_count from generations where is_current")
+        row = await found.fetchone()
+        return await current_generation(connection) if row and row[0] == count else None
 
 
 async def load(pool: Pool, embedder: Drawn, real: Real, count: int) -> Generation:
@@ -248,5 +257,5 @@ if __name__ == "__main__":
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--ef-search", type=int, default=searching.EF_SEARCH, help="candidates of HNSW")
-    parser.add_argument("--home", type=Path, help="keeps the database; else it is thrown away")
+    parser.add_argument("--home", type=Path, help="keeps the database, for the next run too")
     asyncio.run(main(parser.parse_args()))
