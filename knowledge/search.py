@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # of like length by construction. Figures: docs/decisions/retrieval.md.
 BM25_K1, BM25_B = 1.2, 0.5
 DENSE_WEIGHT = 0.7  # of the cosine; the rest is BM25's, as a share of the best
-POSTINGS, WIDER = 10_000, 4  # of common terms read a search; how many more candidates where some are left
+POSTINGS, WIDER = 5_000, 2  # of common terms read a search; how many more candidates where some are left
 EF_SEARCH = 400  # candidates that HNSW keeps: recall@10 of .95 and more on 200,000 passages
 SPARE = 10  # passages beyond those that are wanted, for near duplicates among them
 # Up to so many passages an audience may read, each is compared: exact, and no slower than HNSW with a filter.
@@ -133,9 +133,11 @@ def _retrieved(rank: int, row: dict[str, Any]) -> Retrieved:
     )
 
 
-# With a filter, HNSW must look on until enough rows pass it.
+# With a filter, HNSW must look on until enough rows pass it. And all here has an index: the planner cannot
+# know how few passages the readable sources hold, and would read them all for a narrow audience.
 _SCAN = """
-select set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', %s, true),
+select set_config('enable_seqscan', 'off', true),
+       set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', %s, true),
        set_config('hnsw.max_scan_tuples', %s::int::text, true),
        set_config('hnsw.scan_mem_multiplier', %s::int::text, true)"""
 
