@@ -46,6 +46,7 @@ class Case:
     text: str = ""
     quotes: list[str] = field(default_factory=list)
     ms: float = 0.0
+    model_ms: float = 0.0  # of these, from the passages to the quotes
     ranks: tuple[bool, bool, bool] = (False, False, False)  # hit@1, hit@5, all evidence found@5
     verbatim: bool = True
     forced: dict[int, list[str]] = field(default_factory=dict)
@@ -100,6 +101,7 @@ async def _ask(row: dict[str, Any], folder: Path, ask: Any) -> Case:
         text=result.answer,
         quotes=[citation.quote for citation in result.citations],
         ms=ms,
+        model_ms=result.timings_ms["generate"],
         ranks=(any(hits[:1]), any(hits), found),
         verbatim=all(_verbatim(citation, folder) for citation in result.citations),
     )
@@ -130,7 +132,7 @@ async def development(data: Path, engine: Engine, limit: int | None) -> AsyncIte
         case.short = row["kind"] == "span"
         began = time.perf_counter()
         draft = await write_answer(engine, case.question, passages, history)
-        case.ms = 1000 * (time.perf_counter() - began)
+        case.ms = case.model_ms = 1000 * (time.perf_counter() - began)
         case.answered, case.confidence = draft.answerable, draft.confidence or 0.0
         case.text, case.quotes = draft.answer, [quote.text for quote in draft.quotes]
         yield case

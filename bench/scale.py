@@ -55,7 +55,6 @@ BATCH = 5_000
 SHORTEST = 80  # characters; less is a heading
 NEAREST = 10
 FOUND = 300  # more than both legs bring together
-BUILD_MEMORY = "1GB"
 
 
 @dataclass
@@ -88,7 +87,9 @@ async def main(options: argparse.Namespace) -> None:
             async with open_pool(conninfo, size=4) as pool:
                 print(f"{options.passages:,} passages of {len(real.texts):,} real ones\n\n| | |\n|---|---|")
                 generation = await loaded(pool, options.passages)
-                generation = generation or await load(pool, embedder, real, options.passages)
+                generation = generation or await load(
+                    pool, embedder, real, options.passages, options.build_memory
+                )
                 print(await sizes(pool, generation), flush=True)
                 print("\n| audience | recall@10 | p50 ms | p95 ms | found |\n|---|---|---|---|---|")
                 for name, audience in AUDIENCES.items():
@@ -129,7 +130,7 @@ async def loaded(pool: Pool, count: int) -> Generation | None:
         return await current_generation(connection) if row and row[0] == count else None
 
 
-async def load(pool: Pool, embedder: Drawn, real: Real, count: int) -> Generation:
+async def load(pool: Pool, embedder: Drawn, real: Real, count: int, memory: str) -> Generation:
     """Fill a generation with drawn passages; the index on the vectors is built once they are there."""
     generation, _ = await generation_for(pool, embedder)
     async with pool.connection() as connection:
@@ -147,7 +148,7 @@ async def load(pool: Pool, embedder: Drawn, real: Real, count: int) -> Generatio
     for start in range(0, count, BATCH):
         await fill(pool, generation, real, range(start, min(count, start + BATCH)))
     print(f"| loading | {time.perf_counter() - began:.1f} s |", flush=True)
-    await build(pool, generation)
+    await build(pool, generation, memory)
     await count_common_terms(pool)
     return generation
 
@@ -191,10 +192,10 @@ def drawn(text: str, texts: Sequence[str], draw: random.Random) -> list[str]:
     return [*draw.choices(sentences, k=len(sentences)), draw.choice(texts).split(". ")[0]]
 
 
-async def build(pool: Pool, generation: Generation) -> None:
+async def build(pool: Pool, generation: Generation, memory: str) -> None:
     began = time.perf_counter()
     async with pool.connection() as connection:
-        await connection.execute(f"set local maintenance_work_mem = '{BUILD_MEMORY}'")
+        await connection.execute(f"set local maintenance_work_mem = '{memory}'")
         await connection.execute(
             f"create index passages_embedding_{generation.id} on passages using hnsw"
             f" ((embedding::halfvec({generation.dimensions})) halfvec_cosine_ops)"
@@ -258,5 +259,6 @@ if __name__ == "__main__":
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--ef-search", type=int, default=searching.EF_SEARCH, help="candidates of HNSW")
+    parser.add_argument("--build-memory", default="1GB", help="PostgreSQL's, while the index is built")
     parser.add_argument("--home", type=Path, help="keeps the database, for the next run too")
     asyncio.run(main(parser.parse_args()))

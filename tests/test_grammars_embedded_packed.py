@@ -99,22 +99,32 @@ def test_what_is_read_follows_the_chosen_adapter(bert: Any) -> None:
 
 def test_a_glance_reads_a_text_as_alone_whatever_it_is_read_with(bert: Any) -> None:
     glance, single = Glance(bert), Glance(bert)
-    vectors, states = glance.embed(TEXTS), glance.read(TEXTS)
-    for text, vector, read in zip(TEXTS, vectors, states, strict=True):
+    for text, read in zip(TEXTS, glance.read(TEXTS), strict=True):
         expected = alone(bert, text)
-        torch.testing.assert_close(vector.norm(), torch.tensor(1.0))
-        assert torch.cosine_similarity(vector, expected.mean(0), dim=0) > 0.999
-        assert read.shape == (len(text), 48)
+        torch.testing.assert_close(read.whole.norm(), torch.tensor(1.0))
+        assert torch.cosine_similarity(read.whole, expected.mean(0), dim=0) > 0.999
+        assert read.states.shape == (len(text), 48)
         if text:
-            assert torch.cosine_similarity(read, expected[1:-1], dim=1).min() > 0.999
-        torch.testing.assert_close(single.embed([text])[0], vector, atol=0.01, rtol=0)
-    again = glance.embed(TEXTS)
-    assert torch.equal(again, vectors)
+            assert torch.cosine_similarity(read.states, expected[1:-1], dim=1).min() > 0.999
+        (other,) = single.read([text])
+        torch.testing.assert_close(other.states, read.states, atol=0.02, rtol=0.01)
+        assert glance.read([text])[0] is read
 
 
 def test_of_a_text_beyond_minilms_positions_the_beginning_is_read(bert: Any) -> None:
     long = tuple(3 + n % 190 for n in range(700))
-    (states,) = Glance(bert).read([long])
+    (read,) = Glance(bert).read([long])
     (cut,) = Glance(bert).read([long[:510]])
-    assert states.shape == (510, 48)
-    torch.testing.assert_close(states, cut, atol=0.01, rtol=0)
+    assert read.states.shape == (510, 48)
+    torch.testing.assert_close(read.states, cut.states, atol=0.01, rtol=0)
+
+
+def test_a_glance_forgets_what_was_not_read_for_long(bert: Any) -> None:
+    glance = Glance(bert)
+    glance.readings = 2
+    (first,) = glance.read(TEXTS[:1])
+    (second,) = glance.read(TEXTS[1:2])
+    assert glance.read(TEXTS[:1])[0] is first
+    glance.read(TEXTS[2:3])
+    assert glance.read(TEXTS[:1])[0] is first
+    assert glance.read(TEXTS[1:2])[0] is not second

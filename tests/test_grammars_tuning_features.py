@@ -136,9 +136,10 @@ def scored(batch: Batch, owns: int, *, right: bool) -> tuple[torch.Tensor, torch
     high, low = (9.0, -9.0) if right else (-9.0, 9.0)
     pointed = torch.full((*batch.target.shape, batch.source.shape[1]), low)
     own = torch.full((*batch.target.shape, owns), low)
-    for row, decision in batch.decisions:
-        pointed[row, decision.step, decision.right_places] = high
-        own[row, decision.step, decision.right_own] = high
+    for number, place in batch.right.places.tolist():
+        pointed[batch.rows[number], batch.steps[number], place] = high
+    for number, token in batch.right.own.tolist():
+        own[batch.rows[number], batch.steps[number], token] = high
     return pointed, own
 
 
@@ -149,7 +150,7 @@ def test_the_loss_is_small_where_the_right_candidates_win_and_large_where_they_l
     tokenizer, own = tools()
     pad, start = tokenizer.pad_token_id, tokenizer.convert_tokens_to_ids(START)
     batch = collate([made(first), made(second)], pad=pad, start=start)
-    decided = torch.tensor([decision.name != "free" for _, decision in batch.decisions])
+    decided = torch.tensor([name != "free" for name in batch.names])
     good, bad = (scored(batch, len(own), right=right) for right in (True, False))
     assert decision_losses(batch, *good).max() < 1e-3
     assert correct(batch, *good).all()

@@ -1,14 +1,15 @@
 """How well each sentence answers the question: what the pointer, and the decision to answer, rest on.
 
 A sentence is judged by what it says beside the question (the mean of its states after both were read
-together), by how near it is to the question when each is read alone, as a whole and word by word, and by the
-question's words in it.
+together), by how near it is to the question when its passage and the question are read alone, as a whole and
+word by word, and by the question's words in it.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,7 +18,7 @@ from torch import nn
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from grammars.embedded.glance import Glance, Pieces
+    from grammars.embedded.glance import Glance, Pieces, Reading
 
 FEATURES = 11
 SUMMARY = 6
@@ -45,6 +46,10 @@ class Sentences:
     def __len__(self) -> int:
         """Return how many there are, over all prompts."""
         return len(self.row)
+
+    def of(self, number: int, start: int) -> range:
+        """Return the places of a sentence, counted from `start`."""
+        return range(self.first[number] - start, self.end[number] - start)
 
 
 @dataclass(frozen=True)
@@ -173,9 +178,9 @@ def compare(
 ) -> torch.Tensor:
     """Return the sentences' features (T, FEATURES).
 
-    Of the sentence: its cosine with the question; how well its words, read in their passage, match the
-    question's (late interaction: Khattab and Zaharia 2020, arXiv:2004.12832, the rarer words weighing more);
-    the share of the question's words that it holds; how far it is behind the prompt's best in each of the
+    Of the sentence, its words read in their passage: the cosine of their mean with the question; how well
+    they match the question's words (late interaction: Khattab and Zaharia 2020, arXiv:2004.12832, the rarer
+    ones weighing more); the share of the question's words that it holds; how far it is behind the prompt's best in each of the
     three; its length; its place in its passage. Of its passage: the cosine, the share of the words, the rank.
 
     Args:
@@ -189,16 +194,13 @@ def compare(
         return torch.zeros(0, FEATURES, device=ids.device)
     rows = ids.tolist()
     places = zip(sentences.row, sentences.first, sentences.end, strict=True)
-    texts = [_known(rows[row][first:end]) for row, first, end in places]
-    vectors = glance.embed([*(_known(t.pieces) for t in (*questions, *passages)), *texts])
-    asked, read, said = torch.split(vectors, [len(questions), len(passages), len(texts)])
-    row = torch.tensor(sentences.row, device=ids.device)
-    passage = torch.tensor(sentences.passage, device=ids.device)
-    near, around = (said * asked[row]).sum(1), (read[passage] * asked[row]).sum(1)
+    texts = [tuple(rows[row][first:end]) for row, first, end in places]
     words = [_Words(question.pieces) for question in questions]
     held = torch.tensor([words[r].held(text) for r, text in zip(sentences.row, texts, strict=True)])
-    about = torch.tensor([words[passages[p].row].held(passages[p].pieces) for p in sentences.passage])
-    match = _late(glance, questions, passages, sentences, words)
+    shares = [words[text.row].held(text.pieces) for text in passages]
+    about = torch.tensor([shares[number] for number in sentences.passage])
+    near, around, match = _read_alone(glance, questions, passages, sentences, words)
+    row = torch.tensor(sentences.row, device=ids.device)
     behind = [
         column - _most(column, row, len(questions))[row] for column in (near, match, held.to(ids.device))
     ]
@@ -208,25 +210,43 @@ def compare(
     return found * torch.tensor(_SCALE, device=ids.device)
 
 
-def _late(
+def _read_alone(
     glance: Glance,
     questions: Sequence[Text],
     passages: Sequence[Text],
     sentences: Sentences,
     words: Sequence[_Words],
-) -> torch.Tensor:
-    """Return for each sentence (T,) the mean over the question's words of the best match among its own."""
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return what the readings alone say of the sentences: three columns (T,).
+
+    The question's cosine with the sentence's mean state, that with the passage's embedding, and the mean over
+    the question's words of the best match among the sentence's.
+    """
     asked = glance.read([question.pieces for question in questions])
     read = glance.read([passage.pieces for passage in passages])
-    weights = [torch.tensor(w.shares, device=states.device) for w, states in zip(words, asked, strict=True)]
-    grids = [asked[p.row] @ states.T for p, states in zip(passages, read, strict=True)]
-    found = []
-    for row, number, first, end in zip(
-        sentences.row, sentences.passage, sentences.first, sentences.end, strict=True
-    ):
-        grid = grids[number][:, first - passages[number].start : end - passages[number].start]
-        found.append(weights[row] @ grid.amax(1) if grid.numel() else grid.new_zeros(()))
-    return torch.stack(found)
+    columns = []
+    for number, mine in groupby(range(len(sentences)), key=sentences.passage.__getitem__):
+        places = [sentences.of(i, passages[number].start) for i in mine]
+        question = passages[number].row
+        columns.append(_beside(asked[question], read[number], places, words[question].shares))
+    near, around, match = map(torch.cat, zip(*columns, strict=True))
+    return near, around, match
+
+
+def _beside(
+    asked: Reading, read: Reading, places: Sequence[range], shares: Sequence[float]
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the three columns (S,) of one passage's sentences, at these places of its pieces."""
+    device = read.states.device
+    first, end = torch.tensor([[span.start, span.stop] for span in places], device=device).T[..., None]
+    place = torch.arange(len(read.states), device=device)
+    within = (first <= place) & (place < end)
+    means = nn.functional.normalize(within.float() @ read.states, dim=-1)
+    units = nn.functional.normalize(read.states, dim=-1)
+    grid = nn.functional.normalize(asked.states, dim=-1) @ units.T
+    best = grid[None].expand(len(places), -1, -1).masked_fill(~within[:, None], -1.0).amax(2)
+    match = best @ torch.tensor(shares, device=device)
+    return means @ asked.whole, (read.whole @ asked.whole).expand(len(places)), match
 
 
 def _most(column: torch.Tensor, row: torch.Tensor, rows: int) -> torch.Tensor:

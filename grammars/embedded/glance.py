@@ -1,13 +1,15 @@
 """The first glance: texts read alone, by MiniLM as it comes.
 
 MiniLM was trained to put a question near what answers it, each read alone. Reading them together, as the
-encoder does, loses that, and a few thousand examples do not bring all of it back. So the question, the
-sentences and the passages are also read alone, by the weights as installed.
+encoder does, loses that, and a few thousand examples do not bring all of it back. So the question and the
+passages are also read alone, by the weights as installed. A sentence is taken from the reading of its
+passage, where its words have their context (late chunking: Günther et al. 2024, arXiv:2409.04701).
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ from grammars.embedded.packed import Packed
 from grammars.embedded.precision import reading_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from transformers import BertModel
 
@@ -27,8 +29,20 @@ Pieces = tuple[int, ...]
 
 _CLS, _SEP = 101, 102  # MiniLM's ids
 _LONGEST = 510  # pieces, between these two
-_EMBEDDINGS = 20_000  # remembered, 30 MB
 _READINGS = 200  # remembered, at most 150 MB
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A text read alone.
+
+    Attributes:
+        states: (pieces, H), one a piece.
+        whole: (H,), their L2-normalised mean with those of the marks at both ends: the text's embedding.
+    """
+
+    states: torch.Tensor
+    whole: torch.Tensor
 
 
 def twin(minilm: BertModel) -> BertModel:
@@ -43,44 +57,30 @@ def twin(minilm: BertModel) -> BertModel:
 class Glance(nn.Module):
     """Reads texts as MiniLM does; nothing in it is trained, and the last texts are remembered.
 
-    `embeddings` and `readings` say of how many: who reads the same texts again and again raises them.
+    `readings` says how many: who reads the same texts again and again raises it.
     """
 
     def __init__(self, minilm: BertModel) -> None:
         super().__init__()
         self.minilm = twin(minilm)
-        self.embeddings, self.readings = _EMBEDDINGS, _READINGS
-        self._embeddings: OrderedDict[Pieces, torch.Tensor] = OrderedDict()
-        self._readings: OrderedDict[Pieces, torch.Tensor] = OrderedDict()
+        self.readings = _READINGS
+        self._known: OrderedDict[Pieces, Reading] = OrderedDict()
 
     def train(self, mode: bool = True) -> Glance:  # noqa: ARG002 - torch's signature
         """Stay in evaluation mode: no dropout here."""
         return super().train(False)
 
-    def embed(self, texts: Sequence[Pieces]) -> torch.Tensor:
-        """Return the L2-normalised mean-pooled embeddings (n, H) of texts given as MiniLM's pieces."""
-        return torch.stack(self._recall(self._embeddings, self.embeddings, texts, _mean))
-
-    def read(self, texts: Sequence[Pieces]) -> list[torch.Tensor]:
-        """Return each text's L2-normalised states, one a piece, (pieces, H)."""
-        return self._recall(self._readings, self.readings, texts, _inner)
-
     @torch.no_grad()
-    def _recall(
-        self,
-        known: OrderedDict[Pieces, torch.Tensor],
-        most: int,
-        texts: Sequence[Pieces],
-        pick: Callable[[torch.Tensor], torch.Tensor],
-    ) -> list[torch.Tensor]:
-        fresh = sorted({text for text in texts if text not in known}, key=len)
+    def read(self, texts: Sequence[Pieces]) -> list[Reading]:
+        """Return the readings of texts given as MiniLM's pieces; beyond 510 of them a text is not read."""
+        fresh = sorted({text for text in texts if text not in self._known}, key=len)
         if fresh:
-            known.update(zip(fresh, map(pick, self._states(fresh)), strict=True))
-        found = [known[text] for text in texts]
+            self._known.update(zip(fresh, map(_reading, self._states(fresh)), strict=True))
+        found = [self._known[text] for text in texts]
         for text in texts:
-            known.move_to_end(text)
-        while len(known) > most:
-            known.popitem(last=False)
+            self._known.move_to_end(text)
+        while len(self._known) > self.readings:
+            self._known.popitem(last=False)
         return found
 
     def _states(self, texts: Sequence[Pieces]) -> tuple[torch.Tensor, ...]:
@@ -97,9 +97,5 @@ class Glance(nn.Module):
         return Packed(self.minilm.encoder, reading_type(self.minilm.device))
 
 
-def _mean(states: torch.Tensor) -> torch.Tensor:
-    return F.normalize(states.sum(0), dim=0)
-
-
-def _inner(states: torch.Tensor) -> torch.Tensor:
-    return F.normalize(states[1:-1], dim=-1)
+def _reading(states: torch.Tensor) -> Reading:
+    return Reading(states[1:-1], F.normalize(states.sum(0), dim=0))

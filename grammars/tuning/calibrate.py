@@ -24,7 +24,7 @@ import torch
 
 from grammars.embedded.layout import render
 from grammars.embedded.loading import load
-from grammars.embedded.precision import native_bfloat16
+from grammars.embedded.precision import reading_type
 from grammars.engine.protocol import AnswerPrompt
 from grammars.tuning.examples import from_row, near_miss
 from grammars.tuning.mixture import Pool, among, answer_of
@@ -92,7 +92,10 @@ def development(pool: Pool) -> Iterator[Example]:
 def answer_scores(examples: list[Example], weights: Path) -> torch.Tensor:
     """Return for each example the score of `true` less that of `false` (n,)."""
     loaded, tokenizer = load(weights)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model: Any = loaded  # torch's modules give their parts no types
+    model.to(device)
+    model.encoder.freeze(reading_type(device))
     start = [model.config.decoder_start_token_id, *tokenizer(_PREFIX)["input_ids"]]
     own = model.own_ids.tolist()
     true, false = own.index(model.config.true_token_id), own.index(model.config.false_token_id)
@@ -100,11 +103,10 @@ def answer_scores(examples: list[Example], weights: Path) -> torch.Tensor:
     found = []
     for at in range(0, len(prompts), _BATCH):
         batch = tokenizer(prompts[at : at + _BATCH], padding=True, return_tensors="pt")
-        with torch.autocast("cpu", torch.bfloat16, enabled=native_bfloat16()):
-            source = model.encoder(batch["input_ids"], batch["attention_mask"])
-        source.last_hidden_state = source.last_hidden_state.float()
-        _, scores, _ = model.score(source, torch.tensor([start] * len(batch["input_ids"])))
-        found.append(scores[:, -1, true] - scores[:, -1, false])
+        source = model.encoder(batch["input_ids"].to(device), batch["attention_mask"].to(device))
+        written = torch.tensor([start] * len(batch["input_ids"]), device=device)
+        _, scores, _ = model.score(source, written)
+        found.append((scores[:, -1, true] - scores[:, -1, false]).cpu())
     return torch.cat(found)
 
 

@@ -31,6 +31,7 @@ Span = tuple[int, int]
 QUOTES = 3
 RUN = 3  # units of one quote
 FREE = 0.01  # weight of the plain next-token loss at each token
+EVERYTHING = [-1]  # instead of candidates: all places and all own tokens
 
 
 @dataclass
@@ -282,4 +283,4 @@ class _Writer:
         return int(tokenizer.convert_tokens_to_ids(bare)) if bare else token
 
     def _free(self, places: list[int], own: list[int]) -> None:
-        self.features.decisions.append(Decision(self.step, [-1], [-1], places, own, FREE, "free"))
+        self.features.decisions.append(Decision(self.step, EVERYTHING, EVERYTHING, places, own, FREE, "free"))

@@ -22,9 +22,9 @@ PASSAGES = (1, 1, 1, 2, 2, 3, 3, 5)  # how many stand in a prompt, drawn evenly
 NEAR_MISS = 0.3  # share of the answerable rows whose answering sentences are taken out
 ELSEWHERE = 0.08  # share of the answerable rows whose whole passage is: only related ones stay
 CLOZE = 0.1  # cloze questions for each row
-DROPPED = 0.4  # share of a document row's passages without evidence that are left out
+DROPPED = 0.2  # share of a document row's passages without evidence that are left out
 TAKEN_OUT = 0.12  # share of the document rows whose answering sentences are
-GENERAL = 0.3  # share of the general rows in one epoch, where there are rows of documents
+GENERAL = 0.8  # share of the general rows in one epoch, where there are rows of documents
 FIELDS = 0.4  # share of the fields asked in one epoch
 
 

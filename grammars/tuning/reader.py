@@ -20,7 +20,7 @@ import math
 import re
 import time
 from dataclasses import asdict, dataclass, replace
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,19 +31,19 @@ from safetensors.torch import load_file, save_file
 from grammars.embedded.loading import build
 from grammars.embedded.precision import native_bfloat16
 from grammars.engine.protocol import PassageText
-from grammars.tuning.examples import Example, read_rows
-from grammars.tuning.features import Features, Featurizer
-from grammars.tuning.loss import Batch, collate, correct, decision_losses, evidence_losses
+from grammars.tuning.batches import Collator, endless
+from grammars.tuning.examples import read_rows
+from grammars.tuning.features import Featurizer
+from grammars.tuning.loss import Batch, correct, decision_losses, evidence_losses
 from grammars.tuning.mixture import Pool, epoch
 from grammars.tuning.negatives import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 DECISIONS = ("answerable", "start", "more", "end", "span start", "span end")  # all but the plain ones
 HELD_OUT = 12  # batches of each kind of row that are looked at in between
 REMEMBERED = 12_000  # passages whose frozen reading is kept, 4 GB: each comes back with other questions
-FILLED = 0.93  # share of a batch's room that is used
 COOLING = 0.5  # share of the steps over which the learning rate sinks
 LAYER = re.compile(r"\.layer\.(\d+)\.")
 ADAPTED = r"encoder\.minilm\.encoder.*\.(query|key|value|dense)"
@@ -70,6 +70,7 @@ class Run:
     decoys: float = 0.2  # share of the answers that begin with a wrong quote
     seed: int = 1
     limit: int = 0  # rows, for a trial; 0 is all
+    workers: int = 0  # processes that make batches meanwhile: a GPU waits for them
     every: int = 100  # steps between checkpoints
 
 
@@ -86,7 +87,6 @@ def train(run: Run) -> None:
     torch.manual_seed(run.seed)
     model, tokenizer = build()
     model.encoder.glance.readings = REMEMBERED
-    model.encoder.glance.embeddings = 10 * REMEMBERED
     make = Featurizer(tokenizer, model.config.own_token_ids, decoys=run.decoys)
     lora = LoraConfig(r=run.rank, lora_alpha=run.alpha, target_modules=ADAPTED)
     adapted: Any = get_peft_model(model, lora)
@@ -121,14 +121,32 @@ def _run(arguments: Sequence[str] | None) -> Run:
 
 
 def begin(adapted: Any, weights: Path) -> None:
-    """Load the decoder's and the adapter's weights that an earlier run left, where name and shape fit."""
+    """Load the decoder's and the adapter's weights that an earlier run left, where name and shape fit.
+
+    An adapter of a lower rank fits: what a higher one adds begins at nothing.
+    """
     own = {f"base_model.model.{n}": t for n, t in load_file(weights / "decoder.safetensors").items()}
     lora = load_file(weights / "adapter" / "adapter_model.safetensors")
     own |= {n.replace(".weight", ".default.weight"): t for n, t in lora.items()}
     state = adapted.state_dict()
-    fitting = {n: t.float() for n, t in own.items() if n in state and state[n].shape == t.shape}
+    fitting = {n: _widened(t.float(), state[n]) for n, t in own.items() if _fits(n, t, state)}
     adapted.load_state_dict(fitting, strict=False)
     print(f"began from {weights}: {len(fitting)} of {len(own)} tensors fit", flush=True)
+
+
+def _fits(name: str, tensor: torch.Tensor, state: dict[str, torch.Tensor]) -> bool:
+    if name not in state:
+        return False
+    wanted = state[name].shape
+    within = tensor.dim() == len(wanted) and all(a <= b for a, b in zip(tensor.shape, wanted, strict=True))
+    return tensor.shape == wanted or ("lora_" in name and within)
+
+
+def _widened(tensor: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Return the tensor as a corner of the wanted one, whose other rows and columns stay as they are."""
+    whole = wanted.detach().clone()
+    whole[tuple(slice(size) for size in tensor.shape)] = tensor
+    return whole
 
 
 def load_pool(path: Path, limit: int, cache: Path, more: Path | None = None) -> Pool:
@@ -161,7 +179,10 @@ class Trainer:
     """One run over the epochs, with its log and its checkpoints."""
 
     def __init__(self, run: Run, model: Any, make: Featurizer, device: str) -> None:
-        self.run, self.model, self.make, self.device = run, model, make, device
+        self.run, self.model, self.device = run, model, device
+        config = model.config
+        pad, start = config.pad_token_id, config.decoder_start_token_id
+        self.collator = Collator(make, run.segments, pad, start)
         self.short = device != "cpu" or native_bfloat16()
         self.out = Path(run.out)
         groups = [
@@ -187,13 +208,13 @@ class Trainer:
             "documents": self._held_out(replace(development, rows=(), fields=())),
             "fields": self._held_out(replace(development, rows=(), documents=())),
         }
-        passages = sum(max(1, len(example.passages)) for example in epoch(pool, 0))
-        total = max(1, int(self.run.epochs * passages / (FILLED * self.run.segments)))
+        total = max(1, int(self.run.epochs * self.collator.steps(pool)))
         scheduler = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer, lambda s: _rate(s, self.run.warmup, total)
         )
         self.resume(scheduler)
-        for batch in islice(self._endless(pool), self.step, total):
+        batches = endless(self.collator, pool, seed=self.run.seed, workers=self.run.workers)
+        for batch in islice(batches, self.step, total):
             self.update(batch, scheduler, total)
             if self.step % self.run.every == 0:
                 self.checkpoint(scheduler)
@@ -207,28 +228,7 @@ class Trainer:
         return load_pool(path, self.run.limit, self.out / f"nearest-{name}.json", more)
 
     def _held_out(self, pool: Pool) -> list[Batch]:
-        return list(islice(self.batches(epoch(pool, 0)), HELD_OUT))
-
-    def _endless(self, pool: Pool) -> Iterator[Batch]:
-        """Yield the batches of one epoch after another; a resumed run skips those that it has seen."""
-        for number in count():
-            yield from self.batches(epoch(pool, self.run.seed * 1000 + number))
-
-    def batches(self, examples: Iterator[Example]) -> Iterator[Batch]:
-        """Yield batches of prompts of about one length, up to `segments` passages in each."""
-        while pool := [self.make(example) for example in islice(examples, 96)]:
-            pool.sort(key=lambda f: (f.longest + 63) // 64)
-            chosen: list[Features] = []
-            for features in pool:
-                if chosen and sum(f.segments for f in chosen) + features.segments > self.run.segments:
-                    yield self._collate(chosen)
-                    chosen = []
-                chosen.append(features)
-            yield self._collate(chosen)
-
-    def _collate(self, features: list[Features]) -> Batch:
-        config = self.model.config
-        return collate(features, pad=config.pad_token_id, start=config.decoder_start_token_id)
+        return list(islice(self.collator.batches(epoch(pool, 0)), HELD_OUT))
 
     def scores(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return the scores of places (B, T, N) and own tokens (B, T, O), and the sentences' losses (B,)."""
@@ -237,16 +237,15 @@ class Trainer:
         source.last_hidden_state = source.last_hidden_state.float()
         target, mask = batch.target.to(self.device), batch.target_mask.to(self.device)
         pointed, own, _ = self.model.score(source, target, mask)
-        evidence = evidence_losses(batch, source.judged.scores.cpu(), source.judged.firsts.cpu())
-        return pointed.cpu(), own.cpu(), evidence
+        return pointed, own, evidence_losses(batch, source.judged.scores, source.judged.firsts)
 
     def update(self, batch: Batch, scheduler: Any, total: int) -> None:
         """Take one optimiser step."""
         self.model.train()
         pointed, own, evidence = self.scores(batch)
         losses = decision_losses(batch, pointed, own)
-        weights = torch.tensor([d.weight for _, d in batch.decisions])
-        loss = (losses * weights).sum() / len(batch.source) + self.run.evidence * evidence.mean()
+        weighed = losses * batch.weights.to(losses.device)
+        loss = weighed.sum() / len(batch.source) + self.run.evidence * evidence.mean()
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
@@ -270,8 +269,8 @@ class Trainer:
             right: dict[str, list[bool]] = {}
             for batch in batches:
                 hits = correct(batch, *self.scores(batch)[:2]).tolist()
-                for (_, decision), hit in zip(batch.decisions, hits, strict=True):
-                    right.setdefault(decision.name, []).append(hit)
+                for name, hit in zip(batch.names, hits, strict=True):
+                    right.setdefault(name, []).append(hit)
             shares = {name: round(sum(h) / len(h), 4) for name, h in right.items() if name != "free"}
             if shares:
                 self.log(step=self.step, kind=kind, dev=shares)
@@ -309,7 +308,7 @@ class Trainer:
 
 
 def _mean(losses: torch.Tensor, batch: Batch, name: str) -> float:
-    chosen = [i for i, (_, d) in enumerate(batch.decisions) if d.name == name]
+    chosen = [i for i, known in enumerate(batch.names) if known == name]
     return losses[chosen].mean().item() if chosen else math.nan
 
 
