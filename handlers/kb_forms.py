@@ -11,6 +11,7 @@ from handlers.errors import guarded
 from handlers.kb_modal import (
     ADD_VIEW,
     EDIT_VIEW,
+    LINK,
     NAME,
     REMOVE_VIEW,
     SCHEDULE,
@@ -23,7 +24,7 @@ from handlers.kb_modal import (
 )
 from handlers.kb_origin import origin_problem
 from handlers.text import escape
-from knowledge.sources import SourceError
+from knowledge.sources import SourceError, check_link, refuse_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -112,7 +113,7 @@ class Forms:
         source = name or address(values)
         if not name and (problem := await self._origin_problem(source)):
             problems[URI] = problem
-        problems |= self._schedule_problem(fields)
+        problems = _link_problem(fields) | problems | self._schedule_problem(fields)
         if problems:
             return source, problems
         block, verb = (NAME, "edit") if name else (URI, "add")
@@ -128,6 +129,10 @@ class Forms:
 
     async def _origin_problem(self, address: str) -> str | None:
         """Return why there can be no new source of that address: one that is there is edited."""
+        try:
+            refuse_credentials(address)  # before the call is kept, and the address with it
+        except SourceError as error:
+            return str(error)
         if problem := origin_problem(address, self._services.folders):
             return problem
         try:
@@ -142,6 +147,14 @@ class Forms:
         except SourceError as error:
             return {SCHEDULE: str(error)}
         return {}
+
+
+def _link_problem(fields: dict[str, Any]) -> dict[str, str]:
+    try:
+        check_link(fields["link_base"])
+    except SourceError as error:
+        return {LINK: str(error)}
+    return {}
 
 
 async def _open(asked: Request, view: Block) -> None:

@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psycopg import OperationalError
+from psycopg.errors import ForeignKeyViolation
 from psycopg_pool import PoolTimeout
-from watchfiles import awatch
+from watchfiles._rust_notify import WatchfilesRustInternalError
 
 from knowledge.alone import WATCH, alone_now
 from knowledge.reindexing import defer_run
+from knowledge.sources.folder_watch import watching
 from knowledge.sources.registry import list_sources
 from knowledge.sources.schedule import next_due
 from knowledge.sources.uri import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from procrastinate import App
     from psycopg import AsyncConnection
@@ -32,9 +35,8 @@ if TYPE_CHECKING:
 
 LEADER_WAIT = 3.0  # seconds until another worker notices that the one who watched is gone
 SCHEDULE_WAIT = 1.0  # seconds between looks at what is due
-SETTLE_MS = 100  # without a further change, before a burst of changes becomes one run
-LONGEST_BURST_MS = 1_000
-RECHECK_MS = 2_000  # between looks at which sources there are
+RECHECK = 2.0  # seconds between looks at which sources there are
+UNWATCHABLE_WAIT = 60.0  # seconds until what could not be watched is tried again
 DUE_AT_ONCE = 50
 CANNOT_WATCH = (
     "%s cannot be watched (%s); its schedule stands in. On Linux, fs.inotify.max_user_watches may help."
@@ -79,74 +81,69 @@ async def request_due(connection: AsyncConnection[Any], jobs: App, now: datetime
     return len(due)
 
 
+@dataclass(frozen=True, slots=True)
+class Root:
+    """What is watched of a source: the folder that its path names now. Another may take its place."""
+
+    source_id: int
+    path: Path
+    device: int
+    inode: int
+
+
 async def _watch_all(pool: Pool, jobs: App) -> None:
-    """Watch every local source, and begin anew whenever there are others."""
-    while True:
-        watched = await _watchable(pool)
-        await _request(pool, jobs, watched)  # what changed while nobody watched
-        async with asyncio.TaskGroup() as tasks:
-            for recursive in (True, False):
-                roots = {root: source for root, source in watched.items() if root.is_dir() is recursive}
-                tasks.create_task(_watch(pool, jobs, roots, set(watched), recursive=recursive))
+    """Watch every local source by itself, and whatever takes its place."""
+    watches: dict[Root, asyncio.Task[None]] = {}
+    async with asyncio.TaskGroup() as tasks:
+        while True:
+            roots = await _roots(pool)
+            for root in watches.keys() - roots:
+                watches.pop(root).cancel()
+            for root in roots - watches.keys():
+                watches[root] = tasks.create_task(_watch(pool, jobs, root))
+            await asyncio.sleep(RECHECK)
 
 
-async def _watchable(pool: Pool) -> dict[Path, Source]:
-    """Return the local sources that exist, by their path."""
+async def _roots(pool: Pool) -> set[Root]:
+    """Return what there is to watch of the local sources."""
     local = [source for source in await list_sources(pool) if source.kind is Kind.LOCAL]
-    return {source.path: source for source in local if source.path.exists()}
+    found = await asyncio.to_thread(lambda: [_root(source) for source in local])
+    return {root for root in found if root}
 
 
-async def _watch(
-    pool: Pool, jobs: App, roots: Mapping[Path, Source], known: set[Path], *, recursive: bool
-) -> None:
-    """Ask for a run of each source that changes, until the sources themselves are others."""
-    # A file is replaced more often than written to, which only its folder notices.
-    paths = set(roots) if recursive else {root.parent for root in roots}
-    if not paths:
-        await _until_others(pool, known)
-        return
+def _root(source: Source) -> Root | None:
+    """Return what a source's path names, or None where there is nothing; of a file it is the folder."""
+    path = source.path
     try:
-        async for changes in awatch(
-            *paths,
-            watch_filter=None,
-            debounce=LONGEST_BURST_MS,
-            step=SETTLE_MS,
-            rust_timeout=RECHECK_MS,
-            yield_on_timeout=True,
-            recursive=recursive,
-        ):
-            changed = (Path(path) for _, path in changes)
-            await _request(pool, jobs, touched(changed, roots), noticed=datetime.now(UTC))
-            if set(await _watchable(pool)) != known:
-                return
-    except OSError as error:
-        log.warning(CANNOT_WATCH, ", ".join(map(str, paths)), error.strerror or error)
-        await _until_others(pool, known)
+        facts = (path if path.is_dir() else path.parent).stat()
+    except OSError:
+        return None
+    return Root(source.id, path, facts.st_dev, facts.st_ino) if path.exists() else None
 
 
-def touched(changed: Iterable[Path], roots: Mapping[Path, Source]) -> dict[Path, Source]:
-    """Return the sources that one of the changed paths belongs to; hidden files belong to none."""
-    found: dict[Path, Source] = {}
-    for path in changed:
-        for root, source in roots.items():
-            if path.is_relative_to(root):
-                inside = path.relative_to(root).parts
-                if not any(part.startswith(".") for part in inside):
-                    found[root] = source
-    return found
+async def _watch(pool: Pool, jobs: App, root: Root) -> None:
+    """Ask for a run of a source whenever it changes, until cancelled."""
+    warned = False
+    while True:
+        try:
+            async with watching(root.path) as watch:
+                await _request(pool, jobs, root)  # what changed while nobody watched
+                while not watch.outdated:
+                    if await watch.changes():
+                        await _request(pool, jobs, root, noticed=datetime.now(UTC))
+        except FileNotFoundError:  # something is taking its place
+            await asyncio.sleep(RECHECK)
+        except (OSError, WatchfilesRustInternalError) as error:
+            if not warned:
+                log.warning(CANNOT_WATCH, root.path, getattr(error, "strerror", None) or error)
+            warned = True
+            await asyncio.sleep(UNWATCHABLE_WAIT)
 
 
-async def _until_others(pool: Pool, known: set[Path]) -> None:
-    while set(await _watchable(pool)) == known:  # noqa: ASYNC110 - rows in Postgres set no asyncio.Event
-        await asyncio.sleep(RECHECK_MS / 1000)
-
-
-async def _request(
-    pool: Pool, jobs: App, sources: Mapping[Path, Source], *, noticed: datetime | None = None
-) -> None:
-    for source in sources.values():
+async def _request(pool: Pool, jobs: App, root: Root, *, noticed: datetime | None = None) -> None:
+    with suppress(ForeignKeyViolation):  # the source was removed a moment ago
         async with pool.connection() as connection:
-            await defer_run(connection, jobs, source.id, "watch", changed_at=noticed)
+            await defer_run(connection, jobs, root.source_id, "watch", changed_at=noticed)
 
 
 _DUE = """

@@ -92,6 +92,16 @@ def test_schedules_are_intervals_cron_expressions_or_never() -> None:
             check_schedule(wrong)
 
 
+def test_a_schedule_that_never_comes_or_counts_seconds_is_refused() -> None:
+    with pytest.raises(SourceError, match="no calendar"):
+        check_schedule("0 0 30 2 *")
+    with pytest.raises(SourceError, match="five fields"):
+        check_schedule("* * * * * *")
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    assert next_due("0 0 30 2 *", noon) is None  # as it may be stored
+    assert next_due(check_schedule("0 0 29 2 *"), noon) == datetime(2028, 2, 29, tzinfo=UTC)
+
+
 # What fsspec reaches
 
 

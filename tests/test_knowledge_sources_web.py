@@ -1,19 +1,24 @@
 from __future__ import annotations
 
+import asyncio
 import gzip
+import zlib
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientConnectorError, web
 from hashing import HashingEmbedder
 from indexing import PRIVATE, counts, run, served, texts
 
 from knowledge.index import reindex
 from knowledge.search import search
 from knowledge.sources import add_source
-from knowledge.sources.addresses import is_public
+from knowledge.sources.addresses import is_public, public_client
+from knowledge.sources.origin import Reach, UnreachableError
+from knowledge.sources.remote import _open
+from knowledge.sources.sitemap import _unpacked
 from knowledge.status import status
 
 if TYPE_CHECKING:
@@ -31,9 +36,12 @@ class Site:
     asked: list[str] = field(default_factory=list)
     bodies: int = 0
     status: int = 200
+    failing: dict[str, int] = field(default_factory=dict)
 
     async def answer(self, request: web.Request) -> web.Response:
         self.asked.append(request.path)
+        if request.path in self.failing:
+            return web.Response(status=self.failing[request.path])
         if request.path not in self.pages:
             raise web.HTTPNotFound
         kind, body = self.pages[request.path]
@@ -152,6 +160,62 @@ async def test_a_site_that_is_down_for_a_while_keeps_what_is_indexed_of_it(pool:
         assert len(await texts(pool)) == 1
 
 
+@pytest.mark.parametrize("failing", ["/sitemap.xml", "/child.xml"])
+async def test_a_sitemap_that_cannot_be_read_removes_nothing(pool: Pool, failing: str) -> None:
+    async with serving(Site()) as site:
+        listed = "".join(f"<loc>{site.url}/{name}</loc>" for name in "abc")
+        index = f"<sitemapindex><loc>{site.url}/child.xml</loc></sitemapindex>"
+        site.pages = {
+            "/sitemap.xml": ("application/xml", index),
+            "/child.xml": ("application/xml", f"<urlset>{listed}</urlset>"),
+            "/": page("start"),
+            **{f"/{name}": page(name) for name in "abc"},
+        }
+        await add_source(pool, f"{site.url}/", options={"delay": 0})
+        assert counts(await run(pool, PRIVATE)) == (3, 0, 0, 0)
+        for status_ in (503, 403):
+            site.failing = {failing: status_}
+            assert f"{failing} answers {status_}" in str((await run(pool, PRIVATE)).error)
+        assert len(await texts(pool)) == 3
+
+
+def test_half_a_sitemap_is_none() -> None:
+    whole = gzip.compress(b"<urlset><loc>https://host/a</loc></urlset>")
+    assert _unpacked(whole).endswith(b"</urlset>")
+    with pytest.raises(zlib.error):
+        _unpacked(whole[:-12])
+
+
+@pytest.mark.parametrize("status_", [500, 429])
+async def test_a_page_that_fails_for_now_removes_nothing_and_is_named(pool: Pool, status_: int) -> None:
+    async with serving(Site()) as site:
+        site.pages = {
+            "/": page("start", "hub", "other"),
+            "/hub": page("hub", *(f"leaf{number}" for number in range(5))),
+            "/other": page("other"),
+            **{f"/leaf{number}": page(f"leaf{number}") for number in range(5)},
+        }
+        await add_source(pool, f"{site.url}/", options={"delay": 0})
+        assert counts(await run(pool, PRIVATE)) == (8, 0, 0, 0)
+        site.failing = {"/hub": status_}
+        del site.pages["/other"]
+        report = await run(pool, PRIVATE)
+        assert counts(report) == (0, 1, 1, 0)
+        assert [failure.path for failure in report.failures] == ["hub.html"]
+        assert len(await texts(pool)) == 8
+        site.failing = {}
+        assert counts(await run(pool, PRIVATE)) == (0, 7, 0, 1)
+
+
+async def test_a_page_that_is_gone_takes_along_what_only_it_led_to(pool: Pool) -> None:
+    async with serving(Site()) as site:
+        site.pages = {"/": page("start", "hub"), "/hub": page("hub", "leaf"), "/leaf": page("leaf")}
+        await add_source(pool, f"{site.url}/", options={"delay": 0})
+        await run(pool, PRIVATE)
+        del site.pages["/hub"]
+        assert counts(await run(pool, PRIVATE)) == (0, 1, 0, 2)
+
+
 async def test_a_site_in_a_private_network_is_not_read_unless_a_setting_allows_it(pool: Pool) -> None:
     async with serving(Site(pages={"/": page("inside")})) as site:
         await add_source(pool, f"{site.url}/", name="literal")
@@ -159,6 +223,25 @@ async def test_a_site_in_a_private_network_is_not_read_unless_a_setting_allows_i
         reports = await reindex(pool, HashingEmbedder())
         assert all("ALMANAC_PRIVATE_SOURCES" in str(report.error) for report in reports)
         assert site.asked == []
+
+
+@pytest.mark.parametrize("uri", ["zip::{}/a.zip", "zip://::simplecache::{}/a.zip", "simplecache::{}/"])
+async def test_no_link_of_a_chain_leads_into_a_private_network(pool: Pool, uri: str) -> None:
+    async with serving(Site(pages={"/a.zip": ("application/zip", "")})) as site:
+        await add_source(pool, uri.format(site.url))
+        assert "ALMANAC_PRIVATE_SOURCES" in str((await run(pool)).error)
+        assert site.asked == []
+
+
+async def test_a_driver_is_not_led_into_a_private_network_either(pool: Pool) -> None:
+    async with serving(Site(pages={"/a.zip": ("application/zip", "inside")})) as site:
+        source = await add_source(pool, f"zip://::{site.url}/a.zip")
+        with pytest.raises(UnreachableError):  # as after a redirect: the address itself was checked before
+            await asyncio.to_thread(_open, source, {}, Reach())
+        assert site.asked == []
+        async with await public_client() as client:
+            with pytest.raises(ClientConnectorError, match="ALMANAC_PRIVATE_SOURCES"):
+                await client.get(site.url)
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import tempfile
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hashing import HashingEmbedder
+from psycopg.conninfo import conninfo_to_dict
 from running_bot import until
+from unprivileged import unprivileged
 
 from knowledge.alone import WATCH, alone_now
 from knowledge.database import open_pool
@@ -25,8 +30,7 @@ from knowledge.status import status
 from knowledge.watch import keep_current, request_due
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Coroutine, Iterator
 
     from procrastinate import App
 
@@ -64,6 +68,10 @@ async def going(*duties: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             task.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
         assert all(isinstance(error, asyncio.CancelledError) for error in ended), ended
+
+
+async def finished(pool: Pool, runs: int) -> bool:
+    return sum(run.state == "finished" for run in await recent_runs(pool)) >= runs
 
 
 async def test_what_is_due_is_asked_for_once(pool: Pool, jobs: App, docs: Path) -> None:
@@ -121,6 +129,59 @@ async def test_a_change_in_a_watched_folder_is_found_within_seconds(
             return all(source.oldest_unseen is None for source in (await status(pool)).sources)
 
         await until(all_seen)  # the last run ends a moment after what it stored is found
+
+
+async def test_a_folder_that_took_the_place_of_another_is_watched(pool: Pool, jobs: App, docs: Path) -> None:
+    await add_source(pool, str(docs), name="docs", schedule="never")
+    embedder = HashingEmbedder()
+
+    async def shows(sentence: str) -> None:
+        async def there() -> bool:
+            return {found.text for found in await search(pool, embedder, "about", k=20)} == {sentence}
+
+        await until(there)
+
+    following = docs.with_name("following")
+    (following / "sub").mkdir(parents=True)
+    (following / "sub" / "page.md").write_text("The first edition.")
+    async with going(work_on_sources(jobs, pool, Serving(pool, embedder), Reach()), keep_current(pool, jobs)):
+        await until(lambda: finished(pool, 1))
+        await asyncio.to_thread(docs.rename, docs.with_name("previous"))
+        await asyncio.to_thread(following.rename, docs)
+        await shows("The first edition.")
+        (docs / "sub" / "page.md").write_text("The second edition.")
+        await shows("The second edition.")
+
+
+@pytest.fixture
+def reachable(conninfo: str) -> Iterator[Path]:
+    """A folder that everybody may read, beside a database that everybody may connect to."""
+    Path(str(conninfo_to_dict(conninfo)["host"])).parent.chmod(0o711)
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+async def test_a_source_that_cannot_be_watched_leaves_the_others_watched(
+    pool: Pool, jobs: App, reachable: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for mode, source in ((0o755, "open"), (0, "locked")):
+        (reachable / source).mkdir(mode=mode)
+        await add_source(pool, str(reachable / source), name=source, schedule="never")
+
+    async def noticed() -> bool:
+        return any(run.source == "open" and run.changed_at for run in await recent_runs(pool))
+
+    async def both_tried() -> bool:
+        opened = any(run.source == "open" for run in await recent_runs(pool))
+        return opened and "locked cannot be watched" in caplog.text
+
+    async with AsyncExitStack() as stack:
+        with unprivileged():
+            await stack.enter_async_context(going(keep_current(pool, jobs)))
+            await until(both_tried)
+        (reachable / "open" / "page.md").write_text("About a page.")
+        await until(noticed)
 
 
 async def test_one_process_watches_and_another_takes_over(pool: Pool) -> None:

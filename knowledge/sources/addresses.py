@@ -6,16 +6,18 @@ Else whoever may add a source could read what only this machine can reach.
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from aiohttp import ThreadedResolver
+from aiohttp import ClientSession, TCPConnector, ThreadedResolver
 
 from knowledge.sources.origin import UnreachableError
 
 if TYPE_CHECKING:
+    from aiohttp import AddrInfoType
     from aiohttp.abc import ResolveResult
 
 PRIVATE = (
@@ -24,8 +26,8 @@ PRIVATE = (
 )
 
 
-async def check_public(url: str) -> None:
-    """See to it that a URL's host has public addresses only.
+async def check_public(url: str) -> list[str]:
+    """Return the addresses of a URL's host, which are public, all of them.
 
     Raises:
         UnreachableError: it has another, or none.
@@ -35,8 +37,10 @@ async def check_public(url: str) -> None:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError as error:
         raise UnreachableError(f"{host} cannot be found: {error.strerror}.") from error
-    if not all(is_public(str(address[0])) for *_, address in found):
+    addresses = [str(address[0]) for *_, address in found]
+    if not all(map(is_public, addresses)):
         raise UnreachableError(PRIVATE.format(host))
+    return addresses
 
 
 def is_public(address: str) -> bool:
@@ -45,6 +49,18 @@ def is_public(address: str) -> bool:
     if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
         parsed = parsed.ipv4_mapped
     return parsed.is_global and not parsed.is_multicast
+
+
+async def public_client(**given: Any) -> ClientSession:
+    """Return a client that connects to public addresses only, whatever name or redirect leads to others."""
+    return ClientSession(connector=TCPConnector(socket_factory=_public_socket), **given)
+
+
+def _public_socket(info: AddrInfoType) -> socket.socket:
+    family, kind, protocol, _, address = info
+    if not is_public(str(address[0])):
+        raise OSError(errno.EHOSTUNREACH, PRIVATE.format(address[0]))
+    return socket.socket(family, kind, protocol)
 
 
 class PublicResolver(ThreadedResolver):

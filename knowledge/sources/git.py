@@ -9,10 +9,11 @@ import asyncio
 import base64
 import hashlib
 import os
+import re
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
@@ -23,14 +24,17 @@ from knowledge.sources.globs import wanted
 from knowledge.sources.origin import Content, File, GoneError, Listing, UnreachableError, visible
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from knowledge.sources.origin import Reach
     from knowledge.sources.registry import Source
 
 HEAD = "refs/almanac/head"
 SECONDS = 900  # that one command of git may take
+REDIRECTED = " It is redirected, which is not followed: give the final address."
 LINK, SUBMODULE = "120000", "160000"
+
+_REDIRECT = re.compile(r"returned error: 30\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +64,12 @@ async def open_git(source: Source, options: dict[str, Any], reach: Reach) -> Asy
         UnreachableError: there is no such repository or branch, or it cannot be reached.
     """
     address = parse_address(source.uri)
+    pins: list[str] = []
     if urlsplit(address.url).scheme in {"http", "https"} and not reach.private_addresses:
-        await check_public(address.url)
+        pins = [pin(address.url, await check_public(address.url))]
     async with AsyncExitStack() as stack:
         folder = _folder(source, reach) or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        git = Git(folder, reach, options)
+        git = Git(folder, reach, options, pins)
         await git.run("init", "--quiet", "--bare", str(folder))
         await git.run(
             "fetch",
@@ -89,11 +94,21 @@ def _folder(source: Source, reach: Reach) -> Path | None:
     return folder
 
 
-class Git:
-    """The git command line on one bare repository; it runs no hooks and asks nobody."""
+def pin(url: str, addresses: Sequence[str]) -> str:
+    """Return what has git connect to these addresses of a URL's host, and to no other it may have by then."""
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.hostname}:{port}:{','.join(dict.fromkeys(addresses))}"
 
-    def __init__(self, folder: Path, reach: Reach, options: dict[str, Any]) -> None:
+
+class Git:
+    """The git command line on one bare repository; it runs no hooks, follows no redirects and asks nobody."""
+
+    def __init__(self, folder: Path, reach: Reach, options: dict[str, Any], pins: Sequence[str] = ()) -> None:
         self._folder, self._reach = folder, reach
+        settings = {"core.hooksPath": "/dev/null", "gc.auto": "0", "http.followRedirects": "false"}
+        pairs = [*settings.items(), *(("http.curloptResolve", pin) for pin in pins)]
+        self._settings = [word for name, value in pairs for word in ("-c", f"{name}={value}")]
         # All else is git's own: proxies, certificates, the agent of ssh.
         self._environment = os.environ | {
             "GIT_TERMINAL_PROMPT": "0",
@@ -122,6 +137,7 @@ class Git:
                 await process.wait()
         if process.returncode:
             words = " ".join(complaint.decode(errors="replace").split())[:300]
+            words += REDIRECTED if _REDIRECT.search(words) else ""
             raise UnreachableError(self._reach.hide(f"git {arguments[0]} failed: {words}"))
         return said
 
@@ -139,7 +155,7 @@ class Git:
     async def _start(self, *arguments: str, **pipes: Any) -> asyncio.subprocess.Process:
         try:
             return await asyncio.create_subprocess_exec(
-                *("git", "-C", str(self._folder), "-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0"),
+                *("git", "-C", str(self._folder), *self._settings),
                 *arguments,
                 stdout=PIPE,
                 env=self._environment,
@@ -158,13 +174,14 @@ class GitOrigin:
     ) -> None:
         self._source, self._git, self._address, self._commit = source, git, address, commit
         self._reader = reader
+        self._times: dict[str, int] | None = None  # of every file, once they are asked for
 
     async def list(self) -> Listing:
         """Return the commit's files, each with the time of the last commit that touched it."""
         tree = await self._git.run(
             "ls-tree", "-r", "-z", "-l", "--full-tree", self._commit, *filter(None, [self._address.folder])
         )
-        times = await self._times()
+        times = await self._new_times()
         entries = (entry for entry in tree.decode(errors="surrogateescape").split("\0") if entry)
         files = [self._file(*entry.partition("\t")[::2], times) for entry in entries]
         chosen = [file for file in files if wanted(file.path, self._source)]
@@ -185,13 +202,21 @@ class GitOrigin:
     def _inside(self, path: str) -> str:
         return f"{self._address.folder}/{path}" if self._address.folder else path
 
-    async def _times(self) -> dict[str, int]:
+    async def _new_times(self) -> dict[str, int]:
         """Return when each file last changed, in nanoseconds, of those that changed since the last run."""
         seen = self._source.revision
-        since = [f"{seen}..{self._commit}"] if seen and await self._is_ancestor(seen) else [self._commit]
+        if seen and await self._is_ancestor(seen):
+            return await self._log(f"{seen}..{self._commit}")
+        return await self._all_times()
+
+    async def _all_times(self) -> dict[str, int]:
+        if self._times is None:
+            self._times = await self._log(self._commit)
+        return self._times
+
+    async def _log(self, commits: str) -> dict[str, int]:
         form = ("-z", "-m", "--first-parent", "--name-only", "--format=%x01%ct")
-        log = await self._git.run("log", *form, *since)
-        return _parse_log(log.decode(errors="surrogateescape"))
+        return _parse_log((await self._git.run("log", *form, commits)).decode(errors="surrogateescape"))
 
     async def _is_ancestor(self, commit: str) -> bool:
         try:
@@ -201,7 +226,7 @@ class GitOrigin:
         return True
 
     async def read(self, file: File, version: str | None) -> Content:  # noqa: ARG002 - the listing has it
-        """Read a blob."""
+        """Read a blob, with its time, which the listing has only if it is new."""
         assert file.version is not None
         assert self._reader.stdin is not None
         assert self._reader.stdout is not None
@@ -211,6 +236,9 @@ class GitOrigin:
         if len(header) != 3:  # noqa: PLR2004 - blob, type and size; else it is missing
             raise GoneError
         data = await self._reader.stdout.readexactly(int(header[2]) + 1)
+        if not file.mtime_ns:
+            name = unquote(file.uri.rpartition("#")[2], errors="surrogateescape")
+            file = replace(file, mtime_ns=(await self._all_times()).get(name, 0))
         return Content(data[:-1], file)
 
 

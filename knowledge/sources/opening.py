@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from knowledge.sources.local import LocalOrigin
 from knowledge.sources.origin import UnreachableError
-from knowledge.sources.uri import Kind
+from knowledge.sources.uri import Kind, setting_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
 
-    from knowledge.sources.origin import Origin, Reach
+    from knowledge.sources.origin import Content, File, Listing, Origin, Reach
     from knowledge.sources.registry import Source
+
+LONGEST_ADDRESS = 2_600  # bytes; the index of addresses takes no more than 2,704 for a row
+LONG_ADDRESS = "Its address is too long."
+INT8 = 2**63
 
 
 @asynccontextmanager
@@ -25,10 +31,37 @@ async def open_origin(source: Source, reach: Reach) -> AsyncIterator[Origin]:
         UnreachableError: its driver is not installed, a secret it names is not set, or it cannot be had.
     """
     if source.kind is Kind.LOCAL:
-        yield LocalOrigin(source)
+        yield Storable(LocalOrigin(source))
         return
     async with _driver(source.kind)(source, resolved(source, reach), reach) as origin:
-        yield origin
+        yield Storable(origin)
+
+
+class Storable:
+    """An origin whose documents fit where they are stored, whatever it says of them."""
+
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
+
+    async def list(self) -> Listing:
+        """Return everything there is to index."""
+        listing = await self._origin.list()
+        return replace(listing, files=[storable(file) for file in listing.files])
+
+    async def read(self, file: File, version: str | None) -> Content:
+        """Read a document."""
+        content = await self._origin.read(file, version)
+        return replace(content, file=storable(content.file))
+
+
+def storable(file: File) -> File:
+    """Return the file with a time that a row holds; one of too long an address stands under a short one."""
+    fitting = replace(file, mtime_ns=max(-INT8, min(file.mtime_ns, INT8 - 1)))
+    address = file.uri.encode()
+    if len(address) <= LONGEST_ADDRESS:
+        return fitting
+    short = f"{file.uri[: LONGEST_ADDRESS // 10]}…{hashlib.sha256(address).hexdigest()}"
+    return replace(fitting, uri=short, error=LONG_ADDRESS)
 
 
 def _driver(kind: Kind) -> Callable[..., AbstractAsyncContextManager[Origin]]:
@@ -50,19 +83,23 @@ def _driver(kind: Kind) -> Callable[..., AbstractAsyncContextManager[Origin]]:
 
 
 def resolved(source: Source, reach: Reach) -> dict[str, Any]:
-    """Return the source's options with the values of the secrets that they name.
+    """Return the source's options with the values of the secrets that they name, however deep.
 
     Raises:
         UnreachableError: there is no such secret.
     """
-    values: dict[str, Any] = {}
-    for name, value in source.options.items():
-        if isinstance(value, dict) and "setting" in value:
-            if value["setting"] not in reach.secrets:
-                raise UnreachableError(
-                    f"ALMANAC_SOURCE_SECRETS has no {value['setting']}, which holds the source's {name}."
-                )
-            values[name] = reach.secrets[value["setting"]]
-        else:
-            values[name] = value
-    return values
+    return {name: _resolved(name, value, reach) for name, value in source.options.items()}
+
+
+def _resolved(name: str, value: Any, reach: Reach) -> Any:
+    if setting := setting_of(value):
+        if setting not in reach.secrets:
+            raise UnreachableError(
+                f"ALMANAC_SOURCE_SECRETS has no {setting}, which holds the source's {name}."
+            )
+        return reach.secrets[setting]
+    if isinstance(value, dict):
+        return {inner: _resolved(inner, of, reach) for inner, of in value.items()}
+    if isinstance(value, list):
+        return [_resolved(name, of, reach) for of in value]
+    return value

@@ -33,10 +33,17 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All that a source holds now; `revision` marks the state of the whole where it has such a mark."""
+    """All that a source holds now.
+
+    Attributes:
+        revision: the mark of this state of the whole, where the origin has such marks.
+        whole: False where a part of it could not be seen for now: what is not listed is then not known to be
+            gone, and stays.
+    """
 
     files: Sequence[File]
     revision: str | None = None
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

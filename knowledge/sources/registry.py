@@ -14,13 +14,15 @@ from psycopg.types.json import Jsonb
 
 from knowledge.sources.schedule import DEFAULTS, check_schedule, next_due
 from knowledge.sources.uri import (
-    SECRETS,
     Kind,
     SourceError,
     default_name,
     kind_of,
     local_path,
+    names_credential,
     normalised,
+    refuse_credentials,
+    setting_of,
 )
 from knowledge.stale import forget_source
 
@@ -34,6 +36,11 @@ if TYPE_CHECKING:
 # A channel, a user group or a person; the words are those of `knowledge.audience`.
 _READER = re.compile(r"[CGSUW][A-Z0-9]+|everyone|guests")
 _OLDEST = 100_000  # days
+PLAIN = (
+    "The option {!r} is a credential, which would be stored and shown. Put it into ALMANAC_SOURCE_SECRETS"
+    " under a name, and give that: {}."
+)
+NO_SETTING = "A secret is given as its NAME in ALMANAC_SOURCE_SECRETS, in capitals."
 _SETTING = re.compile(r"[A-Z][A-Z0-9_]*")
 _COLUMNS = "id, name, uri, include, exclude, link_base, audience, schedule, options, revision, half_life_days"
 
@@ -116,7 +123,7 @@ async def add_source(
         "uri": address,
         "include": list(include),
         "exclude": list(exclude),
-        "link_base": _checked_link(link_base),
+        "link_base": check_link(link_base),
         "audience": _checked_audience(audience),
         "schedule": kept,
         "due_at": next_due(kept, datetime.now(UTC)) and datetime.now(UTC),
@@ -156,7 +163,7 @@ def _checked(changes: dict[str, Any]) -> dict[str, Any]:
     """Return the columns that the changes set."""
     row: dict[str, Any] = {key: changes[key] for key in ("name", "include", "exclude") if key in changes}
     if "link_base" in changes:
-        row["link_base"] = _checked_link(changes["link_base"])
+        row["link_base"] = check_link(changes["link_base"])
     if "audience" in changes:
         row["audience"] = _checked_audience(changes["audience"])
     if "schedule" in changes:
@@ -228,8 +235,16 @@ def document_link(link_base: str | None, path: str, uri: str = "") -> str | None
     return f"{link_base.rstrip('/')}/{quote(path)}"
 
 
-def _checked_link(link_base: str | None) -> str | None:
-    if link_base is not None and urlsplit(link_base).scheme not in {"http", "https"}:
+def check_link(link_base: str | None) -> str | None:
+    """Return the prefix of links as it is kept.
+
+    Raises:
+        SourceError: it is no http(s) address, or one that holds a credential; which is not repeated then.
+    """
+    if link_base is None:
+        return None
+    refuse_credentials(link_base)
+    if urlsplit(link_base).scheme not in {"http", "https"}:
         raise SourceError(f"The link base {link_base!r} is no http(s) address.")
     return link_base
 
@@ -253,14 +268,29 @@ def _checked_half_life(days: float | None) -> float | None:
 
 
 def _checked_options(options: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
-    if plain := sorted(SECRETS & {name.lower() for name in options}):
-        raise SourceError(
-            f"The option {plain[0]!r} is a credential, which would be stored and shown. Put it into"
-            f" ALMANAC_SOURCE_SECRETS under a name, and give that: --secret {plain[0]}=NAME."
-        )
+    for name, value in options.items():
+        _refuse_plain(name, value)
     if not all(_SETTING.fullmatch(setting) for setting in secrets.values()):
-        raise SourceError("A secret is given as its NAME in ALMANAC_SOURCE_SECRETS, in capitals.")
+        raise SourceError(NO_SETTING)
     return {**options, **{name: {"setting": setting} for name, setting in secrets.items()}}
+
+
+def _refuse_plain(name: str, value: Any, *, nested: bool = False) -> None:
+    """Refuse a credential that stands in an option itself, however deep, or in an address that one holds."""
+    if setting := setting_of(value):
+        if not _SETTING.fullmatch(setting):
+            raise SourceError(NO_SETTING)
+    elif names_credential(name):
+        remedy = 'in its place {"setting": "NAME"}' if nested else f"--secret {name}=NAME"
+        raise SourceError(PLAIN.format(name, remedy))
+    elif isinstance(value, dict):
+        for inner, of in value.items():
+            _refuse_plain(str(inner), of, nested=True)
+    elif isinstance(value, list):
+        for of in value:
+            _refuse_plain(name, of, nested=True)
+    elif isinstance(value, str) and "://" in value:
+        refuse_credentials(value)
 
 
 # A source that is known keeps what is not given: above all, who may read it.

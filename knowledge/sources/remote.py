@@ -12,7 +12,7 @@ import fsspec
 from fsspec.core import url_to_fs
 
 from knowledge.parse import MAX_BYTES, too_large
-from knowledge.sources.addresses import check_public
+from knowledge.sources.addresses import check_public, public_client
 from knowledge.sources.globs import wanted
 from knowledge.sources.origin import (
     Content,
@@ -37,6 +37,7 @@ EXTRAS = {
     "s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "az": "azure", "abfs": "azure", "abfss": "azure",
     "adl": "azure", "sftp": "sftp", "ssh": "sftp", "github": "github",
 }  # fmt: skip
+HTTP = frozenset({"http", "https"})
 # What stores call a mark of a file's content, the surest first.
 MARKS = ("ETag", "etag", "e_tag", "md5Hash", "content_md5", "sha", "checksum", "CRC")
 TIMES = ("LastModified", "last_modified", "mtime", "updated", "modified", "timeModified", "created")
@@ -50,7 +51,7 @@ async def open_remote(source: Source, options: dict[str, Any], reach: Reach) -> 
         UnreachableError: the driver is not installed, or refuses.
     """
     for part in source.uri.split("::"):
-        if urlsplit(part).scheme in {"http", "https"} and not reach.private_addresses:
+        if urlsplit(part).scheme in HTTP and not reach.private_addresses:
             await check_public(part)
     yield await asyncio.to_thread(_open, source, options, reach)
 
@@ -61,6 +62,9 @@ def _open(source: Source, options: dict[str, Any], reach: Reach) -> RemoteOrigin
         _check_driver(protocol)
     # Of a chain, the options are those of the store at its end.
     given = options if len(protocols) == 1 else {protocols[-1]: options}
+    if not reach.private_addresses:  # a public address may lead on to one that is not
+        for protocol in HTTP.intersection(protocols):
+            given[protocol] = given.get(protocol, {}) | {"get_client": public_client}
     try:
         filesystem, root = url_to_fs(source.uri, **given)
     except Exception as error:  # noqa: BLE001 - drivers raise what they like, and a traceback may show options
@@ -134,19 +138,19 @@ class RemoteOrigin:
 
 def _moment(info: dict[str, Any]) -> int:
     """Return when the store says the file last changed, in nanoseconds since the epoch; 0: it does not."""
-    value = next((info[key] for key in TIMES if info.get(key)), None)
-    if value is None and (parts := info.get("date_time")):  # a zip's
-        year, month, day, *clock = parts
-        seconds = timedelta(hours=clock[0], minutes=clock[1], seconds=clock[2])
-        value = datetime(year, month, day, tzinfo=UTC) + seconds if month and day else None
-    if isinstance(value, str):
-        try:
+    try:
+        value = next((info[key] for key in TIMES if info.get(key)), None)
+        if value is None and (parts := info.get("date_time")):  # a zip's, which may be the 31st of February
+            year, month, day, hours, minutes, seconds = parts
+            clock = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+            value = datetime(year, month, day, tzinfo=UTC) + clock
+        if isinstance(value, str):
             value = datetime.fromisoformat(value)
-        except ValueError:
-            return 0
-    if isinstance(value, datetime):
-        value = value.timestamp()
-    return int(value * 1e9) if isinstance(value, int | float) else 0
+        if isinstance(value, datetime):
+            value = value.timestamp()
+        return int(value * 1e9) if isinstance(value, int | float) else 0
+    except (ValueError, OverflowError):
+        return 0
 
 
 def _words(error: Exception, reach: Reach) -> str:

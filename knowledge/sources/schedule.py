@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-from croniter import croniter
+from croniter import CroniterBadDateError, croniter
 
 from knowledge.sources.uri import Kind, SourceError
 
 NEVER = "never"
 SHORTEST = timedelta(seconds=10)
+CRON_FIELDS = 5
 # What is watched is scanned as a net beneath; the rest says nothing by itself, and costs somebody a request.
 DEFAULTS = {Kind.LOCAL: "15m", Kind.GIT: "5m", Kind.WEB: "6h", Kind.REMOTE: "1h", Kind.SLACK_EXPORT: NEVER}
 
@@ -28,14 +29,26 @@ def check_schedule(schedule: str) -> str:
     if cleaned == NEVER:
         return cleaned
     interval = _interval(cleaned)
-    if interval is None and not croniter.is_valid(cleaned):
+    if interval is None:
+        _check_cron(schedule, cleaned)
+    elif interval < SHORTEST:
+        raise SourceError(f"{schedule!r} is too often: {SHORTEST.seconds}s is the shortest interval.")
+    return cleaned
+
+
+def _check_cron(schedule: str, cleaned: str) -> None:
+    if not croniter.is_valid(cleaned):
         raise SourceError(
             f"{schedule!r} is no schedule: give an interval (30s, 15m, 6h, 1d), a cron expression"
             " ('0 3 * * *') or never."
         )
-    if interval is not None and interval < SHORTEST:
-        raise SourceError(f"{schedule!r} is too often: {SHORTEST.seconds}s is the shortest interval.")
-    return cleaned
+    if len(cleaned.split()) > CRON_FIELDS:
+        raise SourceError(
+            f"{schedule!r} has more than the five fields of a cron expression, from minute to weekday; for"
+            " seconds, give an interval such as 30s."
+        )
+    if next_due(cleaned, datetime.now(UTC)) is None:
+        raise SourceError(f"{schedule!r} names a day that no calendar has.")
 
 
 def next_due(schedule: str | None, after: datetime) -> datetime | None:
@@ -45,7 +58,10 @@ def next_due(schedule: str | None, after: datetime) -> datetime | None:
     interval = _interval(schedule)
     if interval is not None:
         return after + interval
-    following: datetime = croniter(schedule, after.astimezone(UTC)).get_next(datetime)
+    try:
+        following: datetime = croniter(schedule, after.astimezone(UTC)).get_next(datetime)
+    except CroniterBadDateError:  # the 30th of February
+        return None
     return following
 
 

@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from knowledge.parse import MAX_BYTES
-from knowledge.sources.origin import UnreadableError
+from knowledge.sources.origin import UnreachableError, UnreadableError
+from knowledge.sources.webclient import GONE, NOT_FOUND, OK
 
 if TYPE_CHECKING:
     from knowledge.sources.robots import Robots
     from knowledge.sources.webclient import WebClient
 
 MOST_SITEMAPS = 50
-OK = 200
 # A sitemap is flat, and a hostile one no reason to parse XML: its addresses stand in <loc>.
 _LOCATION = re.compile(r"<loc>\s*(?:<!\[CDATA\[)?\s*(.*?)\s*(?:\]\]>)?\s*</loc>", re.DOTALL | re.IGNORECASE)
 
 
 async def listed_pages(client: WebClient, robots: Robots, site: str) -> list[str]:
-    """Return the addresses in the sitemaps of the site that a URL is on; none where it has no sitemap."""
+    """Return the addresses in the sitemaps of the site that a URL is on; none where it has no sitemap.
+
+    Raises:
+        UnreachableError: one cannot be read, so that nobody knows which pages there are.
+    """
     named = urlsplit(site).path.endswith((".xml", ".xml.gz"))
     waiting = [site] if named else [*robots.sitemaps, urljoin(site, "/sitemap.xml")]
     pages: dict[str, None] = {}
@@ -42,16 +46,26 @@ async def listed_pages(client: WebClient, robots: Robots, site: str) -> list[str
 
 
 async def _sitemap(client: WebClient, address: str) -> str:
+    """Return what a sitemap says; nothing where there is none."""
     try:
         fetched = await client.get(address)
-    except UnreadableError:
+    except UnreadableError as error:
+        raise UnreachableError(f"Its sitemap {address} cannot be read: {error}") from error
+    if fetched.status in {NOT_FOUND, GONE}:
         return ""
     if fetched.status != OK:
-        return ""
-    body = fetched.body
-    if body.startswith(b"\x1f\x8b"):
-        try:
-            body = zlib.decompressobj(wbits=31).decompress(body, MAX_BYTES)
-        except zlib.error:
-            return ""
-    return body.decode("utf-8", errors="replace")
+        raise UnreachableError(f"Its sitemap {address} answers {fetched.status}.")
+    try:
+        return _unpacked(fetched.body).decode("utf-8", errors="replace")
+    except zlib.error as error:
+        raise UnreachableError(f"Its sitemap {address} cannot be unpacked: {error}.") from error
+
+
+def _unpacked(body: bytes) -> bytes:
+    if not body.startswith(b"\x1f\x8b"):
+        return body
+    unpacking = zlib.decompressobj(wbits=31)
+    unpacked = unpacking.decompress(body, MAX_BYTES)
+    if not unpacking.eof and len(unpacked) < MAX_BYTES:
+        raise zlib.error("it ends too early")
+    return unpacked

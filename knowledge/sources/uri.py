@@ -6,15 +6,25 @@ import os
 import re
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 SLACK_EXPORT = "slack-export"
 GITHUB = "github"
-SECRETS = frozenset({"token", "key", "secret", "password", "access_token", "api_key", "sig", "signature"})
+# Words in the names of what nobody else may see.
+SECRETS = frozenset({
+    "apikey", "authorization", "credential", "credentials", "key", "passphrase", "passwd", "password", "sas",
+    "secret", "sig", "signature", "token",
+})  # fmt: skip
+WHEREABOUTS = frozenset({"file", "filename", "path"})  # a key_filename is none itself
 CREDENTIAL = (
     "The address holds a password or token, which would be stored and shown. Put it into"
     " ALMANAC_SOURCE_SECRETS under a name, and give that: --secret password=NAME."
 )
+NO_ADDRESS = "That is no address that can be read."
+
+# Of private_token, X-Amz-Signature and AWSAccessKeyId alike.
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 class Kind(StrEnum):
@@ -65,14 +75,40 @@ def refuse_credentials(uri: str) -> None:
     """Refuse an address that holds a credential: it would be stored, shown and logged.
 
     Raises:
-        SourceError: it does; the message does not repeat it.
+        SourceError: it does, or it is no address; the message does not repeat it.
     """
-    for part in uri.split("::"):
-        split = urlsplit(part)
-        named = {pair.partition("=")[0].lower() for pair in split.query.split("&")}
-        is_repository = split.scheme == GITHUB  # github://owner:repository@branch holds no password
-        if (":" in split.netloc.rpartition("@")[0] and not is_repository) or named & SECRETS:
-            raise SourceError(CREDENTIAL)
+    try:
+        holds = any(_holds_credential(part) for part in uri.split("::"))
+    except ValueError:
+        raise SourceError(NO_ADDRESS) from None
+    if holds:
+        raise SourceError(CREDENTIAL)
+
+
+def _holds_credential(part: str) -> bool:
+    """Whether a part of a chain does; raises ValueError where it is no address."""
+    split = urlsplit(part)
+    user = split.netloc.rpartition("@")[0]
+    if split.scheme.removeprefix("git+") in {"http", "https"}:
+        holds = bool(user)
+        _ = split.port  # of user:pass/word@host it is no number
+    else:  # github://owner:repository@branch holds no password, and ssh://git@host none either
+        holds = ":" in user and split.scheme != GITHUB
+    given = re.split("[&;]", f"{split.query}&{split.fragment}")
+    return holds or any(names_credential(unquote(pair.partition("=")[0])) for pair in given if "=" in pair)
+
+
+def names_credential(name: str) -> bool:
+    """Whether an option or parameter of that name holds a credential."""
+    words = [word.lower() for word in _WORD.findall(name)]
+    if not words or words[-1] in WHEREABOUTS:
+        return False
+    return not SECRETS.isdisjoint(words) or "connectionstring" in "".join(words)
+
+
+def setting_of(value: Any) -> str | None:
+    """Return the setting that an option names in place of its value: `{"setting": NAME}`."""
+    return str(value["setting"]) if isinstance(value, dict) and value.keys() == {"setting"} else None
 
 
 def local_path(uri: str) -> Path:
@@ -88,10 +124,11 @@ def _existing(path: str) -> Path:
 
 
 def default_name(uri: str) -> str:
-    """Return what a source is called where nobody says."""
+    """Return what a source is called where nobody says; never by who logs in."""
     bare = uri.partition("#")[0].rstrip("/")
-    path = unquote(urlsplit(bare.rpartition("::")[2]).path).rstrip("/")
-    last = path.rpartition("/")[2]
+    split = urlsplit(bare.rpartition("::")[2])
+    host = split.netloc if split.scheme == GITHUB else split.netloc.rpartition("@")[2]
+    path = unquote(split.path).rstrip("/")
     if kind_of(uri) is Kind.WEB:
-        return f"{urlsplit(uri).netloc}{path}"
-    return last.partition("@")[0].removesuffix(".git") or urlsplit(bare).netloc or bare
+        return f"{host}{path}"
+    return path.rpartition("/")[2].partition("@")[0].removesuffix(".git") or host or bare

@@ -5,6 +5,7 @@ Only the source's own host is read, below the source's own path; a page is asked
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
@@ -28,7 +29,16 @@ from knowledge.sources.origin import (
 )
 from knowledge.sources.robots import Robots, read_robots
 from knowledge.sources.sitemap import listed_pages
-from knowledge.sources.webclient import Fetched, WebClient
+from knowledge.sources.webclient import (
+    FOR_NOW,
+    GONE,
+    NOT_FOUND,
+    NOT_MODIFIED,
+    OK,
+    ElsewhereError,
+    Fetched,
+    WebClient,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -47,7 +57,6 @@ SUFFIX_OF = {
     "text/x-rst": ".rst",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
 }
-OK, NOT_MODIFIED, NOT_FOUND, GONE = 200, 304, 404, 410
 
 
 @asynccontextmanager
@@ -78,9 +87,11 @@ class WebOrigin:
         """Return the pages of the sitemap; without one, those that links lead to."""
         found = await listed_pages(self._client, self._robots, self._source.uri)
         pages = {page for page in map(self._own, found) if page}
-        pages = pages or {page async for page in self._crawled()}
+        whole = True
+        if not pages:
+            pages, whole = await self._crawled()
         chosen = sorted(page for page in pages if self._wanted(page))[: self._most]
-        return Listing([File(page, path_of(page)) for page in chosen])
+        return Listing([File(page, path_of(page)) for page in chosen], whole=whole)
 
     def _own(self, url: str) -> str | None:
         """Return the URL without its fragment if it is the source's and may be read, else None."""
@@ -95,30 +106,46 @@ class WebOrigin:
         path = path_of(page)
         return not excluded(path, self._source) and included(path, self._source)
 
-    async def _crawled(self) -> AsyncIterator[str]:
-        """Follow the links from the source's own page, breadth first."""
+    async def _crawled(self) -> tuple[set[str], bool]:
+        """Follow the links from the source's own page, breadth first; also tell whether all were followed.
+
+        A page that cannot be read for now is one of the pages; where it leads is not known.
+        """
+        pages: set[str] = set()
         seen = {self._source.uri}
-        waiting = [self._source.uri]
+        waiting = deque(seen)
+        whole = True
         while waiting and len(seen) <= self._most:
-            page = waiting.pop(0)
-            fetched = await self._followed(page)
+            page = waiting.popleft()
+            try:
+                fetched = await self._followed(page)
+            except UnreadableError:
+                pages.add(page)
+                whole = False
+                continue
             if fetched is None:
                 continue
-            yield page
-            new = [link for link in self._links(fetched) if link not in seen]
+            pages.add(page)
+            new = dict.fromkeys(link for link in self._links(fetched) if link not in seen)
             seen.update(new)
-            waiting += dict.fromkeys(new)
+            waiting += new
+        return pages, whole
 
     async def _followed(self, page: str) -> Fetched | None:
-        """Return a page that can be had; without the first one there are none."""
+        """Return a page, or None where the site has none there; without the first one there are none."""
+        is_first = page == self._source.uri
         try:
             fetched = await self._client.get(page)
         except UnreadableError as error:
-            if page == self._source.uri:
+            if is_first:
                 raise UnreachableError(str(error)) from error
-            return None
-        if fetched.status != OK and page == self._source.uri:
+            if isinstance(error, ElsewhereError):
+                return None
+            raise
+        if fetched.status != OK and is_first:
             raise UnreachableError(f"{page} answers {fetched.status}.")
+        if fetched.status in FOR_NOW:
+            raise UnreadableError(f"{page} answers {fetched.status}.")
         return fetched if fetched.status == OK else None
 
     def _links(self, fetched: Fetched) -> Iterator[str]:

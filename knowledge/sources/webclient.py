@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 AGENT = "almanac"
 SECONDS = 30.0  # for one request
 MOST_REDIRECTS = 5
+OK, NOT_MODIFIED, NOT_FOUND, GONE = 200, 304, 404, 410
+FOR_NOW = frozenset({408, 425, 429}) | frozenset(range(500, 600))  # another time, it answers otherwise
 ETAG, DATE = "etag ", "date "
 
 
@@ -37,6 +39,10 @@ class Fetched:
     body: bytes
     version: str | None
     modified: str | None
+
+
+class ElsewhereError(UnreadableError):
+    """The page leads to another site, or in a circle."""
 
 
 class WebClient:
@@ -64,7 +70,8 @@ class WebClient:
         """Get a page, up to our limit of a document's size, following redirects within its host.
 
         Raises:
-            UnreadableError: no answer came, or it leads to another host.
+            UnreadableError: no answer came.
+            ElsewhereError: it leads to another host, or on and on.
         """
         at = url
         for _ in range(MOST_REDIRECTS):
@@ -73,9 +80,9 @@ class WebClient:
                 return fetched
             following = urljoin(at, location)
             if urlsplit(following).netloc != urlsplit(url).netloc:
-                raise UnreadableError("It leads to another site.")
+                raise ElsewhereError("It leads to another site.")
             at = following
-        raise UnreadableError(f"It leads on more than {MOST_REDIRECTS} times.")
+        raise ElsewhereError(f"It leads on more than {MOST_REDIRECTS} times.")
 
     async def _get_once(self, url: str, version: str | None) -> tuple[Fetched, str | None]:
         await self._check_host(url)
