@@ -85,8 +85,8 @@ async def _share(
 
 async def _refusal(services: Services, audience: Audience, answer: Answer) -> str | None:
     """Every passage that the model read counts: any of them may have shaped what it wrote."""
-    uris = {passage.uri for passage in answer.retrieved}
-    if uris <= await services.reading.readable_documents(audience, uris):
+    places = {passage.place for passage in answer.retrieved}
+    if places <= await services.reading.readable_documents(audience, places):
         return None
-    there = await services.reading.readable_documents(None, uris)
-    return UNREADABLE if uris <= there else GONE
+    there = await services.reading.readable_documents(None, places)
+    return UNREADABLE if places <= there else GONE

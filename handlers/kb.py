@@ -20,6 +20,7 @@ from handlers.kb_pages import (
     REINDEX,
     REMOVE,
     changes_page,
+    failures_page,
     sources_page,
     status_page,
 )
@@ -29,7 +30,7 @@ from handlers.rich import bullets, rich_text, section, text
 from handlers.text import escape, plain
 from knowledge.administering import FOLLOW, SEARCH
 from knowledge.calls import Call
-from knowledge.sources import SourceError
+from knowledge.sources import SourceError, refuse_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from handlers.rich import Block
 
 COMMAND = "/kb"
+LEFT_OUT = "[left out]"  # instead of an address with a credential in it
 REFUSED = "Only administrators can do that. Ask one of them, or ask me a question with `/ask`."
 FOLLOWED = "I show you how far it is in our direct messages."
 NOTHING_TO_INDEX = "There are no sources yet. Add one with `/kb add`."
@@ -51,6 +53,7 @@ CANCELLED = "It ends after the documents at hand. What was finished stays."
 OVER = "It was over already."
 HELP = (
     ("status", "how each source is doing: counts that add up, what failed and why, the next run"),
+    ("failures [NAME]", "every document that cannot be read, and why"),
     ("sources", "where the documents come from, and who may read them"),
     ("add", "add a source, in a form"),
     ("edit NAME", "change its readers, schedule and files, in a form"),
@@ -84,6 +87,7 @@ class Kb:
         self.forms = Forms(services)
         self._verbs = {
             "status": self._status,
+            "failures": self._failures,
             "sources": self._sources,
             "reindex": self._reindex,
             "search": self._search,
@@ -99,7 +103,7 @@ class Kb:
         team = body.get("team_id") or (body.get("team") or {}).get("id") or ""
         channel = body.get("channel_id") or (body.get("channel") or {}).get("id")
         granted = await administers(person, self._services.admins, self._audiences)
-        await self._services.record_call(Call(team, channel, person, call, granted))
+        await self._services.record_call(Call(team, channel, person, _recorded(call), granted))
         return granted
 
     async def command(self, body: dict[str, Any], client: AsyncWebClient) -> None:
@@ -132,7 +136,12 @@ class Kb:
             await whisper(body, client, REFUSED)
             return
         name, _, words = call.partition(" ")
-        pages = {"status": self._status_page, "sources": self._sources_page, "diff": self._diff_page}
+        pages = {
+            "status": self._status_page,
+            "failures": self._failures_page,
+            "sources": self._sources_page,
+            "diff": self._diff_page,
+        }
         await show(body, await pages[name](words, int(number)), call, replace=True)
 
     async def _status(self, asked: Request) -> None:
@@ -140,6 +149,14 @@ class Kb:
 
     async def _status_page(self, _words: str, page: int = 1) -> list[Block]:
         return status_page(await self._services.status(), page)
+
+    async def _failures(self, asked: Request) -> None:
+        await show(asked.body, await self._failures_page(asked.words), "failures")
+
+    async def _failures_page(self, words: str, page: int = 1) -> list[Block]:
+        name = (await self._services.find_source(words)).name if words else None
+        found = (await self._services.status()).sources
+        return failures_page([source for source in found if name in {None, source.name}], words, page)
 
     async def _sources(self, asked: Request) -> None:
         await show(asked.body, await self._sources_page(asked.words), "sources")
@@ -174,8 +191,13 @@ class Kb:
             await asked.say(WHAT)
             return
         await asked.say(SEARCHING)
-        arguments = {"question": plain(question), "place": place or asked.person, "person": asked.person}
-        await self._services.defer(SEARCH, **arguments, response_url=asked.body["response_url"])
+        await self._services.defer(
+            SEARCH,
+            question=plain(question),
+            place=place or asked.person,
+            person=asked.person,
+            response_url=asked.body["response_url"],
+        )
 
     async def cancel(self, body: dict[str, Any], client: AsyncWebClient) -> None:
         """End the runs that a progress message or the status names."""
@@ -213,3 +235,16 @@ async def show(body: dict[str, Any], blocks: list[Block], words: str, *, replace
     await AsyncWebhookClient(body["response_url"]).send(
         text=escape(words), blocks=blocks, response_type="ephemeral", replace_original=replace
     )
+
+
+def _recorded(call: str) -> str:
+    """Return a call as it is kept: an address that holds a credential is left out."""
+    return " ".join(LEFT_OUT if _holds_credential(word) else word for word in call.split(" "))
+
+
+def _holds_credential(word: str) -> bool:
+    try:
+        refuse_credentials(word.strip("<>"))
+    except SourceError:
+        return True
+    return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from handlers.rich import Block, bullets, rich_text, section, text
@@ -12,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from knowledge.changes import Change
+    from knowledge.changes import Changes
+    from knowledge.reports import Failure
     from knowledge.runs import Run
     from knowledge.sources import Source
     from knowledge.status import SourceStatus, Status
@@ -22,19 +25,24 @@ REINDEX, EDIT, REMOVE, ADD = "kb_reindex", "kb_edit", "kb_remove", "kb_add"
 CANCEL_RUNS, CANCEL_LABEL = "kb_cancel", "Cancel"
 
 STATUS_TITLE, SOURCES_TITLE, CHANGES_TITLE = "Status", "Sources", "What changed"
+FAILURES_TITLE = "What cannot be read"
 NO_SOURCES = "There are no sources yet. Add one with `/kb add`."
 NO_CHANGES = "Nothing changed since then."
+NO_FAILURES = "Every document can be read."
+MORE_FAILURES = "and {:,} more: /kb failures {}"
 NEVER_RUN = "not indexed yet"
 EVERYONE = "everyone in the workspace"
 WORDS = {"everyone": "members of the workspace", "guests": "its guests"}
 COMPLETE = "{seen} seen = {indexed} indexed + {unchanged} unchanged + {failed} failed; {removed} removed"
 OLDEST = "A change waits since "
 BUILDING = "A new index is being built with {}: {} so far. The old one answers until then."
+COMPLETING = "Completing the new index: {} to go"
 NEWER, OLDER = "\u2190 Before", "More \u2192"
 
 SOURCES_A_PAGE = 5
 CHANGES_A_PAGE = 20
-MOST_FAILURES = 3
+FAILURES_A_PAGE = 20
+MOST_FAILURES = 3  # of a source, in the status
 LONGEST = 120  # characters of a name, path or reason
 
 
@@ -70,17 +78,35 @@ def _status(source: SourceStatus) -> list[Block]:
     if source.error:
         lines.append(section(text(f"\u26a0 {clip(source.error, LONGEST)}")))
     blocks: list[Block] = [{"type": "divider"}, rich_text(*lines)]
-    failures = [f"{clip(one.path, LONGEST)}: {clip(one.reason, LONGEST)}" for one in source.failures]
-    if failures:
-        more = len(failures) - MOST_FAILURES
-        shown = [section(text(line)) for line in failures[:MOST_FAILURES]]
-        shown += [section(text(f"and {more} more", italic=True))] if more > 0 else []
-        said = f"{count(len(failures), 'document')} cannot be read:"
+    if source.failures:
+        more = len(source.failures) - MOST_FAILURES
+        shown = [_failure(one) for one in source.failures[:MOST_FAILURES]]
+        if more > 0:
+            shown.append(section(text(MORE_FAILURES.format(more, clip(source.name, LONGEST)), italic=True)))
+        said = f"{count(len(source.failures), 'document')} cannot be read:"
         blocks.append(rich_text(section(text(said)), bullets(*shown)))
     if source.state == "running":
         cancel = button(CANCEL_LABEL, CANCEL_RUNS, str(source.run_id), style="danger")
         blocks.append({"type": "actions", "elements": [cancel]})
     return blocks
+
+
+def _failure(one: Failure) -> Block:
+    return section(text(f"{clip(one.path, LONGEST)}: {clip(one.reason, LONGEST)}"))
+
+
+def failures_page(sources: Sequence[SourceStatus], filters: str, page: int = 1) -> list[Block]:
+    """Return every document of these sources that cannot be read; `filters` brings another page of them."""
+    failures = [(source, one) for source in sources for one in source.failures]
+    if not failures:
+        return [header(FAILURES_TITLE), rich_text(section(text(NO_FAILURES)))]
+    shown, buttons = paged(f"failures {filters}".strip(), failures, FAILURES_A_PAGE, page)
+    blocks = [header(FAILURES_TITLE)]
+    for source, rows in groupby(shown, itemgetter(0)):
+        said = f": {count(len(source.failures), 'document')}"
+        title = section(text(clip(source.name, LONGEST), bold=True), text(said))
+        blocks.append(rich_text(title, bullets(*(_failure(one) for _, one in rows))))
+    return blocks + buttons
 
 
 def _last_run(source: SourceStatus) -> list[Block]:
@@ -163,12 +189,15 @@ def _reader(name: str) -> Block:
     return {"type": "channel", "channel_id": name} if name[0] in "CG" else {"type": "user", "user_id": name}
 
 
-def changes_page(changes: Sequence[Change], since: datetime, filters: str, page: int = 1) -> list[Block]:
+def changes_page(changes: Changes, since: datetime, filters: str, page: int = 1) -> list[Block]:
     """Return what changed; `filters` brings the same list back on another page."""
-    told = rich_text(section(text(f"{count(len(changes), 'document')} changed since "), moment(since)))
-    if not changes:
+    if not changes.latest:
         return [header(CHANGES_TITLE), rich_text(section(text(NO_CHANGES)))]
-    shown, buttons = paged(f"diff {filters}".strip(), changes, CHANGES_A_PAGE, page)
+    said = f"{count(changes.count, 'document')} changed since "
+    if changes.count > len(changes.latest):
+        said = f"The latest {len(changes.latest):,} of {changes.count:,} documents that changed since "
+    told = rich_text(section(text(said), moment(since)))
+    shown, buttons = paged(f"diff {filters}".strip(), changes.latest, CHANGES_A_PAGE, page)
     lines = [
         section(
             text(f"{one.change} "),
@@ -198,12 +227,17 @@ def run_line(run: Run) -> Block:
         return section(text(clip(run.source, LONGEST), bold=True), text("  waiting for a worker"))
     if run.state == "running":
         share = run.done / run.seen if run.seen else 0.0
-        told = text(f"  {run.done:,} of {run.seen:,}")
+        told = text(f"  {run.done:,} of {run.seen:,}{_completing(run)}")
         return section(
             text(clip(run.source, LONGEST), bold=True), text("  "), text(bar(share), code=True), told
         )
     error = f". {clip(run.error, LONGEST)}" if run.error else ""
     return section(text(clip(run.source, LONGEST), bold=True), text(f"  {run.state}: {_counts(run)}{error}"))
+
+
+def _completing(run: Run) -> str:
+    """Return what is left once everything is read, of a whole rebuild that this run completes."""
+    return f". {COMPLETING.format(count(run.lacking, 'document'))}" if run.lacking else ""
 
 
 def bar(share: float, width: int = 20) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
+import json
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from slack_sdk.errors import SlackApiError
@@ -10,6 +11,7 @@ from slack_sdk.errors import SlackApiError
 from handlers.errors import hopeless
 from handlers.kb_pages import CANCEL_LABEL, CANCEL_RUNS, button, header, run_line
 from handlers.rich import rich_text
+from knowledge.administering import FOLLOW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,33 +29,52 @@ OPEN = frozenset({"waiting", "running"})
 
 
 class Following:
-    """Posts the message in a person's direct messages with the bot, and keeps it up to date."""
+    """Posts the message in a person's direct messages with the bot, and keeps it up to date.
 
-    def __init__(self, client: AsyncWebClient, services: KbServices, seconds: float = SECONDS) -> None:
-        self._client, self._services, self._seconds = client, services, seconds
+    Each look at the runs is a job of its own, which names the message and defers the next one: nobody waits
+    for a rebuild to end, and what Slack refuses is tried again on the same message.
+    """
 
-    async def run(self, person: str, runs: list[int]) -> None:
-        """Show how far the runs are until they are over; after a crash, in another message.
+    def __init__(self, client: AsyncWebClient, services: KbServices) -> None:
+        self._client, self._services = client, services
+
+    async def run(
+        self,
+        person: str,
+        runs: list[int],
+        channel: str | None = None,
+        ts: str | None = None,
+        shown: str | None = None,
+    ) -> None:
+        """Show how far the runs are, and have that done again while one of them is not over.
+
+        Args:
+            person: to whom.
+            runs: by their numbers.
+            channel: of the message; None: there is none yet.
+            ts: of the message.
+            shown: a digest of what it shows.
 
         Raises:
             SlackApiError: Slack refused; another attempt may succeed.
         """
         found = await self._services.find_runs(runs)
-        shown = progress_blocks(found)
-        posted = await self._client.chat_postMessage(channel=person, text=RUNNING, blocks=shown)
-        while is_open(found):
-            await asyncio.sleep(self._seconds)
-            found = await self._services.find_runs(runs)
-            blocks = progress_blocks(found)
-            if blocks != shown and not await self._show(posted["channel"], posted["ts"], blocks, found):
-                return
-            shown = blocks
+        blocks = progress_blocks(found)
+        message: dict[str, Any] = {"text": RUNNING if is_open(found) else OVER, "blocks": blocks}
+        digest = sha256(json.dumps(blocks).encode()).hexdigest()
+        if channel is None or ts is None:
+            posted = await self._client.chat_postMessage(channel=person, **message)
+            channel, ts = posted["channel"], posted["ts"]
+        elif digest != shown and not await self._update(channel, ts, message):
+            return
+        if is_open(found):
+            again: dict[str, Any] = {"person": person, "runs": runs, "channel": channel, "ts": ts}
+            await self._services.defer(FOLLOW, seconds=SECONDS, shown=digest, **again)
 
-    async def _show(self, channel: str, ts: str, blocks: list[Block], runs: Sequence[Run]) -> bool:
+    async def _update(self, channel: str, ts: str, message: dict[str, Any]) -> bool:
         """Update the message; False where it is gone."""
-        words = RUNNING if is_open(runs) else OVER
         try:
-            await self._client.chat_update(channel=channel, ts=ts, text=words, blocks=blocks)
+            await self._client.chat_update(channel=channel, ts=ts, **message)
         except SlackApiError as error:
             if not hopeless(error):
                 raise

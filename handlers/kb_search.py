@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from handlers.rich import Block
     from handlers.services import Services
     from knowledge.answers import Retrieved
-    from knowledge.audience import Audience
+    from knowledge.audience import Audience, Place
 
 TITLE = "What would be retrieved"
 NOTHING = "Nothing that they all may read."
@@ -51,8 +51,8 @@ class Searching:
         readers = await ask(place)
         found = await self._search(question, audience=readers.audience)
         own = await self._audiences.of_person(person)
-        uris = {passage.uri for passage in found}
-        readable = await self._services.reading.readable_documents(own.audience, uris)
+        places = {passage.place for passage in found}
+        readable = await self._services.reading.readable_documents(own.audience, places)
         blocks = search_blocks(question, place, readers.audience, found, readable)
         await AsyncWebhookClient(response_url).send(
             text=escape(f"{TITLE}: {question}"), blocks=blocks, response_type="ephemeral"
@@ -60,7 +60,7 @@ class Searching:
 
 
 def search_blocks(
-    question: str, place: str, audience: Audience, found: Sequence[Retrieved], readable: frozenset[str]
+    question: str, place: str, audience: Audience, found: Sequence[Retrieved], readable: frozenset[Place]
 ) -> list[Block]:
     """Return the passages with their scores; those that the administrator may not read are only named."""
     reader = {"type": "user", "user_id": place}
@@ -76,7 +76,7 @@ def search_blocks(
         return [*blocks, rich_text(section(text(NOTHING)))]
     for passage in found:
         blocks.append({"type": "divider"})
-        if passage.uri in readable:
+        if passage.place in readable:
             blocks += passage_blocks(passage, LONGEST)
         else:
             scores = ", ".join(f"{stage} {score:.3g}" for stage, score in sorted(passage.scores.items()))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from knowledge.answers import Retrieved
     from knowledge.audience import Audience
     from knowledge.calls import Call
-    from knowledge.changes import Change
+    from knowledge.changes import Changes
     from knowledge.runs import Run
     from knowledge.sources import Source
     from knowledge.status import Status
@@ -34,13 +34,13 @@ class RequestReindex(Protocol):
 class ChangesSince(Protocol):
     """Returns what changed since a moment, in one source or all."""
 
-    async def __call__(self, since: datetime, source: str | None) -> Sequence[Change]: ...
+    async def __call__(self, since: datetime, source: str | None) -> Changes: ...
 
 
 class Defer(Protocol):
-    """Has a worker carry out a task of `knowledge.administering`."""
+    """Has a worker carry out a task of `knowledge.administering`, some seconds from now."""
 
-    async def __call__(self, task: str, **arguments: Any) -> None: ...
+    async def __call__(self, task: str, *, seconds: float = 0, **arguments: Any) -> None: ...
 
 
 class Search(Protocol):

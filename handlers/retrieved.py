@@ -48,9 +48,9 @@ def join(app: AsyncApp, services: Services, audiences: Audiences) -> None:
 async def _readable(services: Services, audiences: Audiences, answer: Answer, person: str) -> list[Retrieved]:
     """Return the passages that a person may read, who may not have been in the channel at the time."""
     readers = await audiences.of_person(person)
-    uris = {passage.uri for passage in answer.retrieved}
-    readable = await services.reading.readable_documents(readers.audience, uris)
-    return [passage for passage in answer.retrieved if passage.uri in readable]
+    places = {passage.place for passage in answer.retrieved}
+    readable = await services.reading.readable_documents(readers.audience, places)
+    return [passage for passage in answer.retrieved if passage.place in readable]
 
 
 def retrieved_view(answer: Answer | None, readable: Sequence[Retrieved]) -> Block:

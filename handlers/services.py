@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from grammars.engine.protocol import Turn
     from knowledge.answers import Answer
-    from knowledge.audience import Audience
+    from knowledge.audience import Audience, Place
     from knowledge.conversations import Asked, Conversations, MessageKey, Question
 
 
@@ -59,7 +59,7 @@ class Reading:
     listed_readers: Callable[[], Awaitable[frozenset[str]]]
     membership_versions: Callable[[Collection[str]], Awaitable[Mapping[str, int]]]
     note_membership: Callable[[str], Awaitable[None]]
-    readable_documents: Callable[[Audience | None, Collection[str]], Awaitable[frozenset[str]]]
+    readable_documents: Callable[[Audience | None, Collection[Place]], Awaitable[frozenset[Place]]]
     known: Callable[[Audience], Awaitable[Sequence[Known]]]
 
 

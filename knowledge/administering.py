@@ -1,4 +1,7 @@
-"""The jobs of the administration, which only a worker can do: searching, and showing how far runs are."""
+"""The jobs of the administration, which only a worker can do: searching, and showing how far runs are.
+
+None of them lasts: who follows runs looks at them once, and has the next look deferred.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,12 @@ CONNECTIONS = CONCURRENCY + 2  # that the queue may need
 PATIENCE = 1.0  # seconds that a stopping worker gives a job, which goes on elsewhere
 
 
-async def defer(jobs: App, task: str, **arguments: Any) -> None:
-    """Have a worker carry out a task."""
-    await jobs.configure_task(task, queue=ADMINISTRATION).defer_async(**arguments)
+async def defer(jobs: App, task: str, *, seconds: float = 0, **arguments: Any) -> None:
+    """Have a worker carry out a task, some seconds from now."""
+    later = jobs.configure_task(
+        task, queue=ADMINISTRATION, schedule_in={"seconds": seconds} if seconds else None
+    )
+    await later.defer_async(**arguments)
 
 
 async def work_on_administration(jobs: App, duties: Mapping[str, Duty]) -> None:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
+LOST = 0.1  # seconds after which a stage that has not ended is told so again
+
 
 @asynccontextmanager
 async def ahead(stage: AsyncIterator[Item], size: int) -> AsyncIterator[AsyncIterator[Item]]:
@@ -39,5 +41,7 @@ async def ahead(stage: AsyncIterator[Item], size: int) -> AsyncIterator[AsyncIte
     try:
         yield drain()
     finally:
-        task.cancel()
+        while not task.done():  # a cancellation that comes together with a database's answer can be lost
+            task.cancel()
+            await asyncio.wait([task], timeout=LOST)
         await asyncio.gather(task, return_exceptions=True)

@@ -43,6 +43,11 @@ class Retrieved:
     changed_at: str | None = None
     passage_id: int = 0
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Which document it stands in: its source's name, and its URI there."""
+        return self.source, self.uri
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from knowledge.database import Pool
 
+Place = tuple[str, str]  # of a document: its source's name, and its URI there
+
 EVERYONE = "everyone"
 GUESTS = "guests"
 WORDS = frozenset({EVERYONE, GUESTS})
@@ -79,12 +81,18 @@ async def readable_sources(pool: Pool, audience: Audience | None) -> frozenset[s
         return frozenset(name for (name,) in await rows.fetchall())
 
 
-async def readable_documents(pool: Pool, audience: Audience | None, uris: Collection[str]) -> frozenset[str]:
-    """Return which of these documents are there, and may be read by all of the audience."""
-    values = {"readers": readers_parameter(audience), "uris": list(uris)}
+async def readable_documents(
+    pool: Pool, audience: Audience | None, documents: Collection[Place]
+) -> frozenset[Place]:
+    """Return which of these documents are there, and may be read by all of the audience.
+
+    The same URI may stand in two sources, of another text and for other readers: a document is its source's.
+    """
+    sources, uris = zip(*documents, strict=True) if documents else ((), ())
+    values = {"readers": readers_parameter(audience), "sources": list(sources), "uris": list(uris)}
     async with pool.connection() as connection:
         rows = await connection.execute(_DOCUMENTS, values)
-        return frozenset(uri for (uri,) in await rows.fetchall())
+        return frozenset(await rows.fetchall())
 
 
 async def note_membership(pool: Pool, subject: str) -> None:
@@ -102,8 +110,11 @@ async def membership_versions(pool: Pool, subjects: Collection[str]) -> Mapping[
 
 _SOURCES = f"select name from sources s where {MAY_READ}"  # noqa: S608 - the condition is ours
 _DOCUMENTS = f"""
-select distinct d.uri from documents d join sources s on s.id = d.source_id
- where d.uri = any(%(uris)s) and d.content is not null and {MAY_READ}"""  # noqa: S608 - as above
+select s.name, d.uri
+  from unnest(%(sources)s::text[], %(uris)s::text[]) asked (source, uri)
+  join sources s on s.name = asked.source
+  join documents d on d.source_id = s.id and d.uri = asked.uri
+ where d.content is not null and {MAY_READ}"""  # noqa: S608 - as above
 
 # Processes remember what Slack said: the one that hears of a change tells the others by this number.
 _NOTE = """

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from psycopg.rows import class_row
-
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from knowledge.database import Pool
 
-MOST_CHANGES = 1_000
+MOST_CHANGES = 1_000  # that are returned
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +24,25 @@ class Change:
     changed_at: datetime
 
 
-async def changes_since(pool: Pool, since: datetime, source: str | None = None) -> list[Change]:
-    """Return each document's last change since a moment, the newest first; of one source, or of all."""
-    async with pool.connection() as connection, connection.cursor(row_factory=class_row(Change)) as cursor:
-        await cursor.execute(_SINCE, {"since": since, "source": source, "limit": MOST_CHANGES})
-        return await cursor.fetchall()
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The latest changes, the newest first, and how many there are in all."""
+
+    latest: Sequence[Change]
+    count: int
+
+
+async def changes_since(pool: Pool, since: datetime, source: str | None = None) -> Changes:
+    """Return each document's last change since a moment; of one source, or of all."""
+    async with pool.connection() as connection:
+        values = {"since": since, "source": source, "limit": MOST_CHANGES}
+        rows = await (await connection.execute(_SINCE, values)).fetchall()
+    return Changes([Change(*change) for *change, _ in rows], rows[0][-1] if rows else 0)
 
 
 # A document that was added and changed since is one that was added; one that came and went is left out.
 _SINCE = """
-select source, path, change, changed_at
+select source, path, change, changed_at, count(*) over ()
   from (select distinct on (r.source_id, c.uri) s.name as source, c.path, c.changed_at,
                first_value(c.change) over whole as first,
                case when first_value(c.change) over whole = 'added' and c.change = 'changed' then 'added'

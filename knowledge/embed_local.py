@@ -1,6 +1,6 @@
 """A sentence-transformers model in this process: mean pooling, L2, batches of like length, bfloat16.
 
-A BERT, as the embedded MiniLM is, reads without padding.
+A BERT, as the embedded MiniLM is, reads without padding. Where there is a GPU (CUDA), the model reads there.
 """
 
 from __future__ import annotations
@@ -143,6 +143,7 @@ class LocalEmbedder:
 
 
 def _load(path: str) -> tuple[States, int, Any, int]:
+    import torch
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils import logging
 
@@ -154,26 +155,32 @@ def _load(path: str) -> tuple[States, int, Any, int]:
     except (OSError, ValueError) as error:
         raise EmbeddingError(f"{path!r} cannot be loaded as an embedding model: {error}") from error
     limit = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", LENGTHS[-1]))
-    return _states(model), model.config.hidden_size, tokenizer, min(limit, LENGTHS[-1])
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return _states(model.to(device), device), model.config.hidden_size, tokenizer, min(limit, LENGTHS[-1])
 
 
-def _states(model: Any) -> States:
-    """Return what reads token ids (B, T) and their mask to float32 states (B, T, H)."""
+def _states(model: Any, device: torch.device) -> States:
+    """Return what reads token ids (B, T) and their mask to float32 states (B, T, H), on `device`."""
     import torch
     from transformers import BertModel
 
     from grammars.embedded.packed import Packed
 
     if not isinstance(model, BertModel) or model.config.hidden_act != "gelu":
-        short = model.to(reading_type())
-        return lambda ids, mask: short(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-    embed, layers = model.embeddings, Packed(model.encoder, reading_type())
+        short = model.to(reading_type(device))
+
+        def padded(ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            read = short(input_ids=ids.to(device), attention_mask=mask.to(device))
+            return read.last_hidden_state.float().cpu()  # type: ignore[no-any-return]  # untyped there
+
+        return padded
+    embed, layers = model.embeddings, Packed(model.encoder, reading_type(device))
 
     def packed(ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        embedded, real = embed(input_ids=ids), mask.bool()
+        embedded, real = embed(input_ids=ids.to(device)), mask.to(device).bool()
         states = torch.zeros_like(embedded)
         states[real] = layers(embedded[real], [length for length in mask.sum(1).tolist() if length])
-        return states
+        return states.cpu()
 
     return packed
 

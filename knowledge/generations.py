@@ -126,19 +126,26 @@ async def build_beside(pool: Pool, embedder: Embedder) -> Generation | None:
 
 
 async def sweep_generations(connection: AsyncConnection[Any], embedder: Embedder) -> int:
-    """Drop what rebuilds with other embedders left behind; the caller sees to it that none is under way.
+    """Drop what no rebuild will take up; the caller sees to it that none is under way.
+
+    Only this embedder's is kept where another's is current: that is going to be built.
 
     Returns:
         How many there were.
     """
-    left = await connection.execute(
-        "select id from generations where not is_current and (embedder, dimensions) <> (%s, %s)",
-        [embedder.name, embedder.dimensions],
-    )
-    return await _drop(connection, [number for (number,) in await left.fetchall()])
+    left = await connection.execute(_LEFT, [embedder.name, embedder.dimensions])
+    return await drop_generations(connection, [number for (number,) in await left.fetchall()])
 
 
-async def _drop(connection: AsyncConnection[Any], numbers: Sequence[int]) -> int:
+_LEFT = """
+select id from generations
+ where not is_current
+   and ((embedder, dimensions) <> (%s, %s)
+        or (embedder, dimensions) in (select embedder, dimensions from generations where is_current))"""
+
+
+async def drop_generations(connection: AsyncConnection[Any], numbers: Sequence[int]) -> int:
+    """Drop generations with their passages and return how many; no run may be storing into them."""
     for number in numbers:
         await connection.execute(sql.SQL("drop index if exists {}").format(_index_name(number)))
     await connection.execute("delete from generations where id = any(%s)", [list(numbers)])
@@ -148,7 +155,7 @@ async def _drop(connection: AsyncConnection[Any], numbers: Sequence[int]) -> int
 async def switch_generation(connection: AsyncConnection[Any], generation: Generation) -> None:
     """Make `generation` the current one and drop every other, within the caller's transaction."""
     others = await connection.execute("select id from generations where id <> %s", [generation.id])
-    await _drop(connection, [number for (number,) in await others.fetchall()])
+    await drop_generations(connection, [number for (number,) in await others.fetchall()])
     await connection.execute("update generations set is_current = true where id = %s", [generation.id])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -68,10 +69,15 @@ async def parse(data: bytes, path: str, converter: Converter) -> Document:
     suffix = PurePosixPath(path).suffix.lower()
     if suffix in MARKED_UP and b"\0" in data[: 1 << 16] and not data.startswith(tuple(_BYTE_ORDER_MARKS)):
         raise ParseError(BINARY)
-    title, text = await converter.convert(data, suffix) if suffix in CONVERTED else ("", decode(data))
+    if suffix in CONVERTED:
+        title, text = await converter.convert(data, suffix)
+        if (size := len(text.encode())) > MAX_BYTES:  # a small PDF can show one page a thousand times
+            raise ParseError(too_large(size, "Its text"))
+    else:
+        title, text = "", await asyncio.to_thread(decode, data)
     if not text.strip():
         raise ParseError("It holds no text (a scan, perhaps).")
-    structure = structure_of(path, text)
+    structure = await asyncio.to_thread(structure_of, path, text)
     return Document(text, title or structure.title or title_of(path), structure)
 
 
@@ -82,9 +88,9 @@ def structure_of(path: str, text: str) -> Structure:
     return _STRUCTURES.get(suffix, fallback)(text)
 
 
-def too_large(size: int) -> str:
-    """Return the reason for refusing a file of `size` bytes."""
-    return f"It is too large: {size / 1024**2:.0f} MB; the limit is {MAX_BYTES // 1024**2} MB."
+def too_large(size: int, what: str = "It") -> str:
+    """Return the reason for refusing a file, or its text, of `size` bytes."""
+    return f"{what} is too large: {size / 1024**2:.0f} MB; the limit is {MAX_BYTES // 1024**2} MB."
 
 
 def decode(data: bytes) -> str:

@@ -15,7 +15,7 @@ from knowledge.sources.origin import GoneError, UnreadableError
 from knowledge.tokens import load_ruler
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 BATCH_PASSAGES = 256  # embedded together, across documents, so that batches of like length fill up
 BATCH_DOCUMENTS = 256
+MOST_EMBEDDED = 2 * BATCH_PASSAGES  # at once
 AHEAD = 1  # batches: one is read while one is embedded while one is stored
 
 
@@ -143,17 +144,32 @@ async def batches(items: AsyncIterator[Item]) -> AsyncIterator[list[Item]]:
         yield batch
 
 
+async def _no_check() -> None:
+    """Go on whatever happens."""
+
+
 async def embedded(
-    pool: Pool, embedder: Embedder, generation: Generation | None, batches: AsyncIterator[list[Item]]
+    pool: Pool,
+    embedder: Embedder,
+    generation: Generation | None,
+    batches: AsyncIterator[list[Item]],
+    check: Callable[[], Awaitable[None]] = _no_check,
 ) -> AsyncIterator[tuple[list[Item], dict[bytes, NDArray[np.float32]]]]:
-    """Yield each batch with its passages' vectors by hash; known text is not embedded again."""
+    """Yield each batch with its passages' vectors by hash; known text is not embedded again.
+
+    A document that makes more than a batch is embedded in parts; `check` is called between them, and what it
+    raises ends the stage.
+    """
     async for batch in batches:
         passages = [passage for item in batch for passage in item.passages]
         vectors: dict[bytes, NDArray[np.float32]] = {}
         if generation and passages:
             async with pool.connection() as connection:
                 vectors = await known_embeddings(connection, generation, passages)
-        new = {p.embedded_hash: p.embedded for p in passages if p.embedded_hash not in vectors}
-        if new:
-            vectors |= zip(new, await embedder.embed(list(new.values())), strict=True)
+        new = list({p.embedded_hash: p.embedded for p in passages if p.embedded_hash not in vectors}.items())
+        for first in range(0, len(new), MOST_EMBEDDED):
+            if first:
+                await check()
+            hashes, texts = zip(*new[first : first + MOST_EMBEDDED], strict=True)
+            vectors |= zip(hashes, await embedder.embed(list(texts)), strict=True)
         yield batch, vectors

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from knowledge.ahead import ahead
 from knowledge.alone import BUILD, alone, alone_now
 from knowledge.generations import (
     current_generation,
+    drop_generations,
     fits,
     generation_for,
     generations_of,
@@ -31,8 +33,12 @@ if TYPE_CHECKING:
     from knowledge.generations import Generation
     from knowledge.passages import Passage
 
-# Called with documents done and documents to do.
-Steps = Callable[[int, int], None]
+# Called with documents done and documents to do, before the first batch and after each; what it raises ends
+# the rebuild.
+Steps = Callable[[int, int], Awaitable[None]]
+
+# Whoever stores passages is waited for, and waits.
+_NO_STORING = "lock table documents in share mode"
 
 # What the generation still lacks. A document that changes meanwhile loses its passages, and so comes again.
 _MISSING = """
@@ -57,7 +63,11 @@ class _Recut:
     passages: Sequence[Passage]
 
 
-async def ready_generation(pool: Pool, embedder: Embedder, progress: Steps = lambda *_: None) -> bool:
+async def _untold(_done: int, _to_do: int) -> None:
+    """Tell nobody."""
+
+
+async def ready_generation(pool: Pool, embedder: Embedder, progress: Steps = _untold) -> bool:
     """See to it that the current generation is this embedder's; return whether it had to be rebuilt.
 
     Whoever else is at that is waited for.
@@ -73,24 +83,41 @@ async def ready_generation(pool: Pool, embedder: Embedder, progress: Steps = lam
         return not is_current
 
 
-async def finish_build(pool: Pool, embedder: Embedder, progress: Steps = lambda *_: None) -> bool:
-    """Fill what the generation beside still lacks and switch to it, if no run still adds to it."""
+async def finish_build(pool: Pool, embedder: Embedder, progress: Steps) -> None:
+    """Fill what the generation beside still lacks and switch to it.
+
+    The caller has the building to itself, and sees to it that no other run adds to that generation.
+    """
+    async with pool.connection() as connection:
+        beside = (await generations_of(connection, embedder))[1:]
+    if beside:
+        await rebuild(pool, embedder, beside[0], progress)
+
+
+async def give_up_build(pool: Pool, embedder: Embedder) -> None:
+    """Drop the generation beside the current one, which goes on serving, if no run still adds to it."""
     async with alone(pool, BUILD) as connection:
         if await whole_runs_open(connection):
-            return False
-        beside = (await generations_of(connection, embedder))[1:]
-        if beside:
-            await rebuild(pool, embedder, beside[0], progress)
-        return bool(beside)
+            return
+        async with connection.transaction():
+            await connection.execute(_NO_STORING)
+            found = await generations_of(connection, embedder)
+            if found and found[0] == await current_generation(connection):
+                await drop_generations(connection, [generation.id for generation in found[1:]])
 
 
 async def sweep(pool: Pool, embedder: Embedder) -> int:
-    """Drop what abandoned rebuilds left; return how many there were. One under way is left alone."""
+    """Drop what abandoned rebuilds left; return how many there were. One under way is left alone.
+
+    Args:
+        pool: of the database.
+        embedder: the one that is set. Where another's index serves, its own is going to be built: it is kept.
+    """
     async with alone_now(pool, BUILD) as connection:
         if connection is None or await whole_runs_open(connection):
             return 0
         async with connection.transaction():
-            await connection.execute("lock table documents in share mode")
+            await connection.execute(_NO_STORING)
             return await sweep_generations(connection, embedder)
 
 
@@ -103,6 +130,7 @@ async def rebuild(pool: Pool, embedder: Embedder, generation: Generation, progre
     while not await _switched(pool, generation, empty):
         missing = await _missing(pool, generation, empty)
         done = 0
+        await progress(done, len(missing))
         async with (
             ahead(batches(_recuts(pool, generation, missing)), AHEAD) as recuts,
             ahead(embedded(pool, embedder, generation, recuts), AHEAD) as ready,
@@ -113,7 +141,7 @@ async def rebuild(pool: Pool, embedder: Embedder, generation: Generation, progre
                     await store_passages(connection, generation, documents, vectors)
                 empty += [recut.document_id for recut in batch if not recut.passages]
                 done += len(batch)
-                progress(done, len(missing))
+                await progress(done, len(missing))
 
 
 async def _unchanged(
@@ -148,14 +176,15 @@ async def _recuts(
             row = await found.fetchone()
         if row:
             path, title, content, indexed_at = row
-            passages = await cutter.cut(title, content, structure_of(path, content))
+            structure = await asyncio.to_thread(structure_of, path, content)
+            passages = await cutter.cut(title, content, structure)
             yield _Recut(document_id, source_id, indexed_at, passages)
 
 
 async def _switched(pool: Pool, generation: Generation, empty: Sequence[int]) -> bool:
     """Make the generation current if it lacks nothing, while no document can change."""
     async with pool.connection() as connection:
-        await connection.execute("lock table documents in share mode")
+        await connection.execute(_NO_STORING)
         missing = await connection.execute(_MISSING, {"generation": generation.id, "empty": list(empty)})
         if missing.rowcount:
             return False

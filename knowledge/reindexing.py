@@ -10,7 +10,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
-from procrastinate import App, BaseRetryStrategy, JobContext, RetryDecision
+from procrastinate import App, BaseRetryStrategy, RetryDecision
 from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
@@ -18,8 +18,8 @@ from knowledge.convert import Converter
 from knowledge.generations import GenerationError, SwitchedError
 from knowledge.index import Indexer
 from knowledge.jobs import Marker, run_queue
-from knowledge.rebuild import finish_build, ready_generation, sweep
-from knowledge.runs import RunCancelledError, end_run, find_run, forget_runs, request_run
+from knowledge.rebuild import ready_generation, sweep
+from knowledge.runs import RunCancelledError, TriedTooOftenError, find_run, forget_runs, request_run
 from knowledge.sources import find_source, list_sources
 
 if TYPE_CHECKING:
@@ -40,8 +40,6 @@ REINDEX_SOURCE = "reindex_source"
 CONCURRENCY = 2  # sources at once in one worker; they share one embedder
 CONNECTIONS = 4  # that each of them may need
 PATIENCE = 1.0  # seconds that a stopping worker gives a run, which goes on elsewhere
-LAST_ATTEMPT = 10  # a document may be what kills its workers
-TRIED_TOO_OFTEN = "Its worker died again and again. The document at fault may be the next one in order."
 
 RENEWED = "The index is built anew with the embedder %s, and answers from now on."
 NOT_RENEWED = "The index cannot be built with the embedder %s now. The old one goes on; trying again."
@@ -51,13 +49,16 @@ log = logging.getLogger(__name__)
 
 
 class GoOn(BaseRetryStrategy):
-    """Go on at once after a worker stopped, and in a moment after the database was away; else it is over."""
+    """Go on at once after a worker stopped, and in a moment after the database was away; else it is over.
+
+    How often a run is begun without getting further is counted in its row (`knowledge.runs.LAST_ATTEMPT`).
+    """
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         """Return when to try again, or None."""
         if isinstance(exception, asyncio.CancelledError | SwitchedError):
             return RetryDecision(retry_in={"seconds": 0})
-        if isinstance(exception, OperationalError | PoolTimeout) and job.attempts < LAST_ATTEMPT:
+        if isinstance(exception, OperationalError | PoolTimeout):
             return RetryDecision(retry_in={"seconds": 2 ** min(job.attempts, 6)})
         return None
 
@@ -107,7 +108,7 @@ async def work_on_sources(jobs: App, pool: Pool, serving: Serving, reach: Reach)
     Where the index was built with another embedder than the one that is set, it is built anew beside.
     """
     worker = _Worker(jobs, pool, serving, reach)
-    jobs.task(name=REINDEX_SOURCE, queue=REINDEXES, retry=GoOn(), pass_context=True)(worker.reindex)
+    jobs.task(name=REINDEX_SOURCE, queue=REINDEXES, retry=GoOn())(worker.reindex)
     nightly = jobs.task(name="tidy_runs", queue=REINDEXES)(worker.tidy)
     jobs.periodic(cron="43 3 * * *")(nightly)
     renewing = asyncio.create_task(worker.renew())
@@ -122,13 +123,10 @@ class _Worker:
     def __init__(self, jobs: App, pool: Pool, serving: Serving, reach: Reach) -> None:
         self._jobs, self._pool, self._serving, self._reach = jobs, pool, serving, reach
 
-    async def reindex(self, context: JobContext, run_id: int) -> None:
+    async def reindex(self, run_id: int) -> None:
         """Carry out one run; what fails in it is in its row, where people look."""
         async with self._pool.connection() as connection:
             run = await find_run(connection, run_id)
-            if run and context.job.attempts >= LAST_ATTEMPT:
-                await end_run(connection, run_id, "failed", None, TRIED_TOO_OFTEN)
-                return
         if run is None:
             return  # its source was removed
         source = await find_source(self._pool, run.source)
@@ -139,8 +137,8 @@ class _Worker:
                 await indexer.run(source, number=run_id)
         except RunCancelledError:
             log.info("Run %s over %s was cancelled.", run_id, run.source)
-        if run.whole:
-            await finish_build(self._pool, embedder)
+        except TriedTooOftenError as error:
+            log.warning("Run %s over %s is given up. %s", run_id, run.source, error)
 
     async def _embedder(self) -> Embedder:
         """Return the current generation's; where that is lost, the index is renewed first."""

@@ -21,6 +21,7 @@ Cause = Literal["terminal", "watch", "schedule", "webhook", "slack"]
 State = Literal["waiting", "running", "finished", "failed", "cancelled"]
 
 INTERRUPTED = "It was interrupted. What it had finished stays; the next run goes on from there."
+LAST_ATTEMPT = 10  # without getting further: a document may be what kills its workers
 KEPT_DAYS = 30
 
 
@@ -34,6 +35,8 @@ class Run:
         stop: somebody asked for it to end.
         changed_at: when the oldest change that it brings in was noticed, where that is known.
         error: why the source could not be read, or the run did not come to its end.
+        attempts: how often it was begun since it last got further.
+        lacking: documents that the new index lacks yet, where this run is the one that completes it.
     """
 
     id: int
@@ -54,6 +57,8 @@ class Run:
     failed: int
     removed: int
     error: str | None
+    attempts: int
+    lacking: int | None
 
     @property
     def done(self) -> int:
@@ -74,6 +79,10 @@ class Counts:
 
 class RunCancelledError(Exception):
     """Somebody cancelled the run. What it had finished stays; the next run goes on from there."""
+
+
+class TriedTooOftenError(Exception):
+    """Its worker died again and again. The document at fault may be the next one in order."""
 
 
 async def request_run(
@@ -132,6 +141,19 @@ async def advance_run(connection: AsyncConnection[Any], number: int, counts: Cou
     return row is not None and not row[0]
 
 
+async def advance_build(connection: AsyncConnection[Any], number: int, lacking: int) -> bool:
+    """Note how many documents the new index lacks; False where somebody asked for the run to end."""
+    row = await (await connection.execute(_ADVANCE_BUILD, {"id": number, "lacking": lacking})).fetchone()
+    return row is not None and not row[0]
+
+
+async def stopped(pool: Pool, number: int) -> bool:
+    """Whether somebody asked for a run to end."""
+    async with pool.connection() as connection:
+        row = await (await connection.execute("select stop from runs where id = %s", [number])).fetchone()
+    return row is None or row[0]
+
+
 async def end_run(
     connection: AsyncConnection[Any], number: int, state: State, counts: Counts | None, error: str | None
 ) -> None:
@@ -173,14 +195,10 @@ async def forget_runs(pool: Pool) -> int:
         return (await connection.execute(_FORGET, [KEPT_DAYS])).rowcount
 
 
-async def whole_runs_open(connection: AsyncConnection[Any]) -> bool:
-    """Whether a run still adds to a new generation of the whole index."""
+async def whole_runs_open(connection: AsyncConnection[Any], *, but: int | None = None) -> bool:
+    """Whether a run, another than `but`, still adds to a new generation of the whole index."""
     await end_dead_runs(connection)
-    row = await (
-        await connection.execute(
-            "select exists (select from runs where whole and state in ('waiting', 'running'))"
-        )
-    ).fetchone()
+    row = await (await connection.execute(_WHOLE_RUNS_OPEN, [but])).fetchone()
     return row is not None and row[0]
 
 
@@ -197,12 +215,13 @@ def _counted(number: int, counts: Counts) -> dict[str, int]:
         "unchanged": counts.unchanged,
         "failed": counts.failed,
         "removed": counts.removed,
+        "done": counts.indexed + counts.unchanged + counts.failed,
     }
 
 
 _SELECT = """
 select r.id, r.source_id, s.name as source, cause, state, full_read, whole, stop, changed_at, asked_at,
-       started_at, finished_at, seen, indexed, unchanged, failed, removed, error
+       started_at, finished_at, seen, indexed, unchanged, failed, removed, error, attempts, lacking
   from runs r join sources s on s.id = r.source_id"""
 
 _REQUEST = """
@@ -214,7 +233,7 @@ on conflict (source_id) where state = 'waiting' do update
 returning id, xmax = 0"""
 
 _BEGIN = """
-update runs set state = 'running', started_at = coalesce(started_at, now())
+update runs set state = 'running', started_at = coalesce(started_at, now()), attempts = attempts + 1
  where id = %s and state in ('waiting', 'running') and not stop
 returning id"""
 
@@ -232,8 +251,18 @@ update runs set state = 'failed', error = %s, finished_at = now()
 
 _ADVANCE = """
 update runs set seen = %(seen)s, indexed = %(indexed)s, unchanged = %(unchanged)s, failed = %(failed)s,
-                removed = %(removed)s
+                removed = %(removed)s, furthest = greatest(furthest, %(done)s),
+                attempts = case when %(done)s > furthest then 0 else attempts end
  where id = %(id)s returning stop"""
+
+_ADVANCE_BUILD = """
+update runs set lacking = least(lacking, %(lacking)s),
+                attempts = case when %(lacking)s < lacking then 0 else attempts end
+ where id = %(id)s returning stop"""
+
+_WHOLE_RUNS_OPEN = """
+select exists (select from runs
+                where whole and state in ('waiting', 'running') and id is distinct from %s)"""
 
 # A run that waits is over at once; one that runs sees the mark after its batch.
 _CANCEL = """

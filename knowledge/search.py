@@ -20,6 +20,8 @@ from knowledge.reread import REREAD, reread
 from knowledge.sources.registry import document_link
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from psycopg import AsyncConnection
 
     from knowledge.audience import Audience
@@ -33,7 +35,10 @@ BM25_K1, BM25_B = 1.2, 0.5
 DENSE_WEIGHT = 0.7  # of the cosine; the rest is BM25's, as a share of the best
 POSTINGS, WIDER = 5_000, 2  # of common terms read a search; how many more candidates where some are left
 EF_SEARCH = 400  # candidates that HNSW keeps: recall@10 of .95 and more on 200,000 passages
-SPARE = 10  # passages beyond those that are wanted, for near duplicates among them
+MOST_EF = 1_000  # that pgvector takes; what more is wanted comes from scanning on
+SPARE = 10  # passages beyond those that are wanted, for repeats among them
+# Where more of them are repeats, so many times as many are fetched, up to so many in all.
+FURTHER, MOST_FETCHED = 4, 20_000
 # Up to so many passages an audience may read, each is compared: exact, and no slower than HNSW with a filter.
 COMPARED = 10_000
 # Beyond, HNSW looks on until enough rows pass the filter, however far from the question they lie.
@@ -51,15 +56,16 @@ async def search(
 ) -> list[Retrieved]:
     """Return the `k` best passages for `query`, best first, with their scores as `dense`, `lexical`, `fused`.
 
-    What nearly repeats a better passage is left out. Where the embedder can, it reads the first passages once
-    more, and one more score says what it found.
+    What repeats a better passage is left out, and where many do, more are fetched; fewer than `k`
+    are returned where there are no more. Where the embedder can, it reads the first passages once more, and
+    one more score says what it found.
 
     Args:
         pool: of the database.
         embedder: the one that the index was built with.
         query: the question, as it was asked.
         k: passages to return.
-        candidates: the best of each leg, which are then scored by both.
+        candidates: the best of each leg, which are then scored by both; more where more are wanted.
         audience: who will see the result: what one of them may not read is left out by the statement itself.
             None, which is for the operator, leaves nothing out.
 
@@ -68,8 +74,15 @@ async def search(
     """
     matcher = embedder if isinstance(embedder, Matcher) else None
     wanted = max(k, REREAD) if matcher else k
-    ranked = await fused(pool, embedder, query, k=wanted + SPARE, candidates=candidates, audience=audience)
-    found = without_repeats(ranked)[:wanted]
+    vector = (await embedder.embed([query]))[0]
+    fetched, found = wanted + SPARE, list[Retrieved]()
+    while True:
+        wide = max(candidates, fetched)
+        ranked = await _ranked(pool, embedder, query, vector, k=fetched, candidates=wide, audience=audience)
+        found = without_repeats(ranked)[:wanted]
+        if len(found) == wanted or len(ranked) < fetched or fetched >= MOST_FETCHED:
+            break
+        fetched *= FURTHER
     if matcher:
         found = await reread(matcher, query, found)
     return [replace(passage, rank=rank) for rank, passage in enumerate(found[:k], 1)]
@@ -78,11 +91,24 @@ async def search(
 async def fused(
     pool: Pool, embedder: Embedder, query: str, *, k: int, candidates: int, audience: Audience | None
 ) -> list[Retrieved]:
-    """Return the `k` best passages as the statement ranks them: near duplicates too, nothing read once more.
+    """Return the `k` best passages as the statement ranks them: repeats too, nothing read once more.
 
     The arguments and what is raised are those of `search`.
     """
     vector = (await embedder.embed([query]))[0]
+    return await _ranked(pool, embedder, query, vector, k=k, candidates=candidates, audience=audience)
+
+
+async def _ranked(
+    pool: Pool,
+    embedder: Embedder,
+    query: str,
+    vector: NDArray[np.float32],
+    *,
+    k: int,
+    candidates: int,
+    audience: Audience | None,
+) -> list[Retrieved]:
     values = {
         "terms": list(dict.fromkeys(terms(query))), "vector": HalfVector(vector), "k": k,
         "candidates": candidates, "readers": readers_parameter(audience), "compared": COMPARED,
@@ -108,7 +134,8 @@ def _checked(generation: Generation, embedder: Embedder) -> Generation:
 async def _rows(
     connection: AsyncConnection[Any], generation: Generation, values: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    await connection.execute(_SCAN, [str(max(EF_SEARCH, values["candidates"])), MOST_SCANNED, SCAN_MEMORY])
+    ef = min(MOST_EF, max(EF_SEARCH, values["candidates"]))
+    await connection.execute(_SCAN, [str(ef), MOST_SCANNED, SCAN_MEMORY])
     # The number and the width stand in the statement itself: only so does the partial index match.
     statement = sql.SQL(_HYBRID).format(generation=generation.id, dimensions=generation.dimensions)
     async with connection.cursor(row_factory=dict_row) as cursor:

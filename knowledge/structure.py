@@ -20,6 +20,8 @@ FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)",
 FRONT_MATTER_TITLE = re.compile(
     r"^title:[ \t]*(?P<quote>['\"]?)(?P<title>.+?)(?P=quote)[ \t]*$", re.MULTILINE
 )
+BLANK_LINES = re.compile(r"\n[ \t]*\n(?=\S)")
+DEEPEST = 6  # level of a heading, as in Markdown: a path of thousands would take a document's square to store
 
 
 class Kind(Enum):
@@ -61,7 +63,7 @@ def markdown_structure(text: str) -> Structure:
 
 def plain_structure(text: str) -> Structure:
     """Return the structure of plain text: paragraphs between blank lines."""
-    return _structure("", _paragraphs(text, 0))
+    return _structure("", _paragraphs(text, 0, len(text)))
 
 
 def restructured_structure(text: str) -> Structure:
@@ -142,17 +144,19 @@ def _restructured_blocks(text: str) -> Iterator[tuple[Block, str]]:
     levels: dict[tuple[bool, str], int] = {}
     position = 0
     for found in re.finditer(rf"^{underline}", text, re.MULTILINE):
-        yield from _paragraphs(text[: found.start()], position)
-        level = levels.setdefault((bool(found["over"]), found["under"]), len(levels) + 1)
+        yield from _paragraphs(text, position, found.start())
+        level = levels.setdefault((bool(found["over"]), found["under"]), min(len(levels) + 1, DEEPEST))
         yield Block(found.start(), found.end(), Kind.HEADING, (), level), found["title"].strip()
         position = found.end()
-    yield from _paragraphs(text, position)
+    yield from _paragraphs(text, position, len(text))
 
 
-def _paragraphs(text: str, position: int) -> Iterator[tuple[Block, str]]:
-    """Yield what stands between blank lines; an indented paragraph stays with the one it belongs to."""
-    breaks = [found.end() for found in re.finditer(r"\n[ \t]*\n(?=\S)", text[position:])]
-    edges = [position, *(position + offset for offset in breaks), len(text)]
+def _paragraphs(text: str, position: int, ends: int) -> Iterator[tuple[Block, str]]:
+    """Yield what stands between blank lines of `text[position:ends]`.
+
+    An indented paragraph stays with the one it belongs to.
+    """
+    edges = [position, *(found.end() for found in BLANK_LINES.finditer(text, position, ends)), ends]
     for first, last in pairwise(edges):
         start, end = _trim(text, first, last)
         if start < end:

@@ -14,7 +14,7 @@ from handlers.kb_modal import VALUE, add_view, edit_view, entered
 from handlers.kb_origin import origin_problem
 from handlers.kb_pages import bar, changes_page, paged, schedule, sources_page
 from handlers.kb_search import read_search
-from knowledge.changes import Change
+from knowledge.changes import Change, Changes
 from knowledge.sources import Source
 
 FOLDERS = (Path("/srv/docs"),)
@@ -138,7 +138,7 @@ def test_hostile_names_and_long_lists_are_messages_that_slack_takes() -> None:
     hostile = "<!channel> & \u202e" + "x" * 5_000
     sources = [source(name=hostile, uri=hostile, include=[hostile], audience=["C1", "guests"])] * 9
     validate.message({"text": "x", "blocks": sources_page(sources, 2)})
-    changes = [Change("wiki", hostile, "changed", datetime.now(UTC))] * 50
+    changes = Changes([Change("wiki", hostile, "changed", datetime.now(UTC))] * 50, 50)
     validate.message({"text": "x", "blocks": changes_page(changes, datetime.now(UTC), "", 3)})
 
 

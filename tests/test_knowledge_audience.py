@@ -134,12 +134,29 @@ def test_only_the_narrowest_readers_count() -> None:
     assert len(Audience.of([{"C1"}, {GUESTS}]).readers) == 2
 
 
-async def test_a_document_is_readable_where_one_of_its_sources_is(indexed: Pool, tmp_path: Path) -> None:
+async def test_a_document_is_readable_where_its_source_is(indexed: Pool, tmp_path: Path) -> None:
     await listed(indexed, [["U1"], *[None] * (SOURCES - 1)])
-    uris = [(tmp_path / f"source{number}" / "pods.md").as_uri() for number in (0, 1)]
+    places = [(f"source{number}", (tmp_path / f"source{number}" / "pods.md").as_uri()) for number in (0, 1)]
+    gone, elsewhere = ("source1", "file:///gone.md"), ("source1", places[0][1])
     outsider = Audience.of([{EVERYONE}])
-    assert await readable_documents(indexed, outsider, [*uris, "file:///gone.md"]) == {uris[1]}
-    assert await readable_documents(indexed, Audience.of([{"U1", EVERYONE}]), uris) == set(uris)
+    assert await readable_documents(indexed, outsider, [*places, gone, elsewhere]) == {places[1]}
+    assert await readable_documents(indexed, Audience.of([{"U1", EVERYONE}]), places) == set(places)
+    assert await readable_documents(indexed, outsider, []) == frozenset()
+
+
+async def test_the_same_uri_in_two_sources_is_readable_only_in_the_one_that_is(
+    indexed: Pool, tmp_path: Path
+) -> None:
+    uri = (tmp_path / "source0" / "pods.md").as_uri()
+    async with indexed.connection() as connection:
+        await connection.execute(
+            "insert into documents (source_id, uri, path, content, size, mtime_ns)"
+            " select id, %s, 'pods.md', 'Another text.', 0, 0 from sources where name = 'source1'",
+            [uri],
+        )
+    await listed(indexed, [["U1"], *[None] * (SOURCES - 1)])
+    places = [("source0", uri), ("source1", uri)]
+    assert await readable_documents(indexed, Audience.of([{EVERYONE}]), places) == {places[1]}
 
 
 async def test_an_audience_holds_in_a_generation_that_is_built_anew(indexed: Pool) -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import torch
 from aiohttp import web
 
-from knowledge.embed import EmbeddingError, open_embedder
-from knowledge.embed_local import _batches
+from knowledge.embed import EmbeddingError, embedded_model, open_embedder
+from knowledge.embed_local import LocalEmbedder, _batches
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,6 +33,27 @@ async def test_the_embedded_model_knows_what_is_near() -> None:
     assert np.linalg.norm(together, axis=1) == pytest.approx(1, abs=1e-5)
     assert (together * alone).sum(1).min() > 0.999  # neither batch nor padding shows
     assert together[0] @ together[1] > together[0] @ together[2] + 0.2
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the next one says more where there is a GPU")
+async def test_the_model_is_moved_to_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with pytest.raises((AssertionError, RuntimeError), match=r"CUDA|NVIDIA"):  # there is none, in truth
+        async with open_embedder("embedded"):
+            pass
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+async def test_a_gpu_reads_as_the_processor_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["How do I cancel my train ticket?", "The pod is crash looping", "word " * 900]
+    vectors, matches = [], []
+    for on_gpu in (True, False):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda on_gpu=on_gpu: on_gpu)
+        async with LocalEmbedder.opened("embedded", str(embedded_model())) as embedder:
+            vectors.append(await embedder.embed(texts))
+            matches.append(await embedder.match(texts[0], texts))
+    assert (vectors[0] * vectors[1]).sum(1).min() > 0.999
+    assert matches[0] == pytest.approx(matches[1], abs=0.02)
 
 
 def test_batches_fill_the_shapes_that_they_are_padded_to() -> None:

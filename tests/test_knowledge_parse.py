@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import asyncio
 import io
+import time
 import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
 
+from knowledge import parse as parsing
 from knowledge.convert import Converter, ParseError
 from knowledge.parse import MAX_BYTES, parse, title_of
+from knowledge.structure import DEEPEST, restructured_structure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -109,6 +113,41 @@ async def test_a_file_that_takes_too_long_is_given_up() -> None:
         assert (await parse(b"<p>next</p>", "next.html", converter)).text == "next\n"
 
 
+async def test_a_file_that_grows_too_large_when_it_is_converted_is_named(
+    converter: Converter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parsing, "MAX_BYTES", 20_000)
+    bomb = pdf("Restart the proxy first. " * 20, pages=300)
+    assert len(bomb) < 5_000
+    with pytest.raises(ParseError, match="Its text is too large"):
+        await parse(bomb, "bomb.pdf", converter)
+
+
+async def test_a_large_document_is_parsed_beside_the_loop(converter: Converter) -> None:
+    for name in ("large.md", "large.rst"):
+        work = asyncio.create_task(parse(b"# Part\n\nSome *words* here.\n\n" * 10_000, name, converter))
+        turns = 0
+        while not work.done():
+            await asyncio.sleep(0)
+            turns += 1
+        assert turns > 10
+
+
+def test_restructured_text_is_read_in_time_that_grows_with_its_length() -> None:
+    text = "Part\n====\n\nSome words here.\n\n" * 16_000  # 480 kB
+    began = time.process_time()
+    structure = restructured_structure(text)
+    assert time.process_time() - began < 3
+    assert len(structure.blocks) == 32_000
+
+
+def test_restructured_headings_are_no_deeper_than_those_of_markdown() -> None:
+    marks = "=-~^*+#<>_`:."
+    structure = restructured_structure("".join(f"Part {mark}\n{mark * 6}\n\nText.\n\n" for mark in marks))
+    assert max(block.level for block in structure.blocks) == DEEPEST
+    assert max(len(block.path) for block in structure.blocks) <= DEEPEST
+
+
 @pytest.mark.parametrize(
     ("path", "title"),
     [("a/kube-proxy_down.md", "Kube proxy down"), ("KubeProxyDown.md", "KubeProxyDown"),
@@ -147,11 +186,11 @@ def docx() -> bytes:
     return buffer.getvalue()
 
 
-def pdf(text: str) -> bytes:
+def pdf(text: str, pages: int = 1) -> bytes:
     stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET"
     objects = [
         "<</Type/Catalog/Pages 2 0 R>>",
-        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        f"<</Type/Pages/Kids[{'3 0 R ' * pages}]/Count {pages}>>",
         "<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
         f"<</Length {len(stream)}>>stream\n{stream}\nendstream",
         "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",

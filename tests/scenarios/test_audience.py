@@ -117,6 +117,26 @@ async def test_what_was_retrieved_is_not_shown_to_one_who_may_not_read_it(bot: B
         assert ("Logs are kept for 30 days" in str(view["blocks"])) is shown
 
 
+async def test_the_same_uri_in_a_source_for_everyone_does_not_open_the_one_that_is_not(bot: Bot) -> None:
+    await bot.workspace.command("maya", "#ops", f"/ask {QUESTION}")
+    private = await whispered(bot, "U0MAYA0001", "30 days")
+    ts = await bot.workspace.say("maya", "#ops", f"@almanac {QUESTION}")
+    (public,) = await bot.answered("#ops", ts)
+    await listed(bot, "U0MAYA0001")
+    async with bot.pool.connection() as connection:
+        await connection.execute("insert into sources (name, uri) values ('copy', 'file:///')")
+        await connection.execute(
+            "insert into documents (source_id, uri, path, content, size, mtime_ns)"
+            " select (select id from sources where name = 'copy'), uri, path, 'Another text.', 0, 0"
+            " from documents"
+        )
+    await bot.workspace.click("priya", "#ops", public["ts"], blocks.SHOW_RETRIEVED)
+    view = await bot.workspace.wait_for(lambda workspace: workspace.modal("priya"))
+    assert "Logs are kept for 30 days" not in str(view["blocks"])
+    await bot.workspace.click("maya", "#ops", private["ts"], blocks.SHARE)
+    await whispered(bot, "U0MAYA0001", ask.UNREADABLE)
+
+
 async def test_somebody_of_another_workspace_counts_as_nobody_who_is_not_listed(bot: Bot) -> None:
     await listed(bot, "U0PRIYA001")
 

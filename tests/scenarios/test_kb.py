@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -78,6 +79,21 @@ async def added(bot: Bot, uri: object, **values: Any) -> dict[str, str]:
     return problems
 
 
+async def a_run_that_goes_on(bot: Bot) -> None:
+    async with bot.pool.connection() as connection:
+        await connection.execute("insert into sources (name, uri) values ('slow', 'file:///nowhere')")
+        await connection.execute(
+            "insert into runs (source_id, cause, state, started_at, seen)"
+            " select id, 'watch', 'running', now(), 9 from sources"
+        )
+
+
+def progress(bot: Bot) -> list[dict[str, Any]]:
+    """Return the messages that show Maya how far runs are."""
+    rows = bot.workspace.channel("maya").messages.values()
+    return [row for row in rows if row["text"] in {kb_progress.RUNNING, kb_progress.OVER}]
+
+
 async def test_only_administrators_may_and_every_call_is_kept(bot: Bot) -> None:
     await bot.workspace.command("jonas", "#ops", "/kb status")
     await whispered(bot, kb.REFUSED, "U0JONAS001")
@@ -120,6 +136,32 @@ async def test_a_form_says_field_by_field_what_cannot_be(bot: Bot, folder: Path)
     assert await added(bot, folder, audience=[]) == {kb_modal.AUDIENCE: kb_modal.NOBODY}
     assert "does not exist" in (await added(bot, folder / "gone"))[kb_modal.URI]
     assert await list_sources(bot.pool) == []
+
+
+async def test_a_credential_that_is_typed_into_the_form_is_kept_nowhere(bot: Bot) -> None:
+    for address in (
+        "https://ghp_hunter2@wiki.example.com/",
+        "s3://bucket/docs?sig=hunter2",
+        "https://hunter2@[",
+    ):
+        assert "hunter2" not in str((await added(bot, address))[kb_modal.URI])
+    problems = await added(bot, "https://wiki.example.com", link_base="https://hunter2@wiki.example.com")
+    assert set(problems) == {kb_modal.LINK}
+    async with bot.pool.connection() as connection:
+        kept = await (await connection.execute("select call from admin_calls")).fetchall()
+    assert "hunter2" not in str(kept)
+    assert await list_sources(bot.pool) == []
+
+
+async def test_a_credential_that_is_typed_is_not_kept(bot: Bot) -> None:
+    await bot.workspace.command("maya", "#ops", "/kb search <https://hunter2@wiki.example.com> in the wiki")
+
+    async def recorded() -> bool:
+        return bool(await recent_calls(bot.pool))
+
+    await until(recorded)
+    (call,) = await recent_calls(bot.pool)
+    assert call.call == f"/kb search {kb.LEFT_OUT} in the wiki"
 
 
 async def test_a_source_that_is_there_is_not_added_again_and_keeps_its_readers(
@@ -182,12 +224,7 @@ async def test_a_search_for_somebody_else_names_but_does_not_show_what_one_may_n
 
 
 async def test_a_run_is_cancelled_with_the_button(bot: Bot) -> None:
-    async with bot.pool.connection() as connection:
-        await connection.execute("insert into sources (name, uri) values ('slow', 'file:///nowhere')")
-        await connection.execute(
-            "insert into runs (source_id, cause, state, started_at) select id, 'watch', 'running', now()"
-            " from sources"
-        )
+    await a_run_that_goes_on(bot)
     await bot.services.reading.listed_readers()
     await bot.jobs.configure_task("kb_follow", queue="administration").defer_async(
         person="U0MAYA0001", runs=[1]
@@ -206,13 +243,80 @@ async def test_a_run_is_cancelled_with_the_button(bot: Bot) -> None:
     await told(bot, kb_progress.OVER)
 
 
-async def test_whoever_sees_a_run_in_the_status_can_cancel_it(bot: Bot) -> None:
-    async with bot.pool.connection() as connection:
-        await connection.execute("insert into sources (name, uri) values ('slow', 'file:///nowhere')")
-        await connection.execute(
-            "insert into runs (source_id, cause, state, started_at) select id, 'watch', 'running', now()"
-            " from sources"
+async def test_commands_are_answered_while_many_runs_are_followed(bot: Bot) -> None:
+    await a_run_that_goes_on(bot)
+    for _ in range(6):
+        await bot.jobs.configure_task("kb_follow", queue="administration").defer_async(
+            person="U0MAYA0001", runs=[1]
         )
+    await bot.workspace.wait_for(lambda _: len(progress(bot)) == 6, 15)
+    await bot.workspace.command("maya", "#ops", "/kb search restart the pod")
+    await whispered(bot, kb_search.TITLE)
+    async with bot.pool.connection() as connection:
+        await connection.execute("update runs set state = 'finished', seen = 0, finished_at = now()")
+    await bot.idle()
+    assert [message["text"] for message in progress(bot)] == [kb_progress.OVER] * 6
+
+
+async def test_an_update_that_slack_refuses_is_tried_again_on_the_same_message(bot: Bot) -> None:
+    await a_run_that_goes_on(bot)
+    await bot.jobs.configure_task("kb_follow", queue="administration").defer_async(
+        person="U0MAYA0001", runs=[1]
+    )
+    await told(bot, CANCEL_RUNS)
+    bot.workspace.slack.faults.set(methods=["chat.update"], retry_after=0)
+    async with bot.pool.connection() as connection:
+        await connection.execute("update runs set indexed = 5")
+
+    async def refused_for_good() -> bool:
+        async with bot.pool.connection() as connection:
+            found = await connection.execute(
+                "select from procrastinate_jobs where task_name = 'kb_follow' and attempts > 0"
+            )
+            return found.rowcount > 0
+
+    await until(refused_for_good)
+    bot.workspace.slack.faults.set(methods=[])
+    await told(bot, "5 of 9")
+    async with bot.pool.connection() as connection:
+        await connection.execute("update runs set state = 'cancelled', finished_at = now()")
+    await told(bot, kb_progress.OVER)
+    assert len(progress(bot)) == 1
+
+
+async def test_every_failure_is_named_on_some_page(bot: Bot) -> None:
+    async with bot.pool.connection() as connection:
+        await connection.execute("insert into sources (name, uri) values ('scans', 'file:///scans')")
+        await connection.execute(
+            "insert into documents (source_id, uri, path, error, size, mtime_ns)"
+            " select s.id, 'file:///scans/' || n, 'scan' || lpad(n::text, 2, '0') || '.pdf', 'It is empty.',"
+            " 0, 0 from sources s, generate_series(1, 45) n"
+        )
+    await bot.workspace.command("maya", "#ops", "/kb status")
+    await whispered(bot, "and 42 more: /kb failures scans")
+    await bot.workspace.command("maya", "#ops", "/kb failures scans")
+    shown = await whispered(bot, "Page 1 of 3")
+    named = set(re.findall(r"scan\d\d\.pdf", str(shown)))
+    for page in (2, 3):
+        await bot.workspace.click("maya", "#ops", shown["ts"], f"kb_page_{page}")
+        shown = await whispered(bot, f"Page {page} of 3")
+        named |= set(re.findall(r"scan\d\d\.pdf", str(shown)))
+    assert len(named) == 45
+
+
+async def test_more_changes_than_are_listed_are_counted(bot: Bot) -> None:
+    await a_run_that_goes_on(bot)
+    async with bot.pool.connection() as connection:
+        await connection.execute(
+            "insert into changes (run_id, uri, path, change)"
+            " select r.id, 'file:///' || n, n || '.md', 'added' from runs r, generate_series(1, 1150) n"
+        )
+    await bot.workspace.command("maya", "#ops", "/kb diff")
+    await whispered(bot, "The latest 1,000 of 1,150 documents that changed since")
+
+
+async def test_whoever_sees_a_run_in_the_status_can_cancel_it(bot: Bot) -> None:
+    await a_run_that_goes_on(bot)
     await bot.workspace.command("maya", "#ops", "/kb status")
     shown = await whispered(bot, CANCEL_RUNS)
     await bot.workspace.click("maya", "#ops", shown["ts"], CANCEL_RUNS)
