@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
 Work: TypeAlias = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 Progress: TypeAlias = Callable[[int, int], None]
+
+UNEXPECTED = "This row could not be worked on ({}: {})."
+
+log = logging.getLogger(__name__)
 
 
 class BatchError(Exception):
@@ -36,6 +41,9 @@ async def run_batch(
     source: Path, target: Path, work: Work, expected: tuple[type[Exception], ...], progress: Progress
 ) -> BatchReport:
     """Append to `target` one row for each row of `source` whose id is not there yet.
+
+    No row ends the batch: whatever one raises becomes its `error`. Only a database that went away does, for
+    that is no fault of the row, which is then worked on the next time.
 
     Args:
         source: JSON Lines; each row an object with an `id`.
@@ -73,6 +81,18 @@ async def _attempt(row: dict[str, Any], work: Work, expected: tuple[type[Excepti
         return await work(row)
     except expected as error:
         return {"error": str(error)}
+    except Exception as error:
+        if _is_outage(error):
+            raise
+        log.debug("The row %r failed.", row["id"], exc_info=error)
+        return {"error": UNEXPECTED.format(type(error).__name__, " ".join(str(error).split()))}
+
+
+def _is_outage(error: Exception) -> bool:
+    from psycopg import OperationalError
+    from psycopg_pool import PoolTimeout
+
+    return isinstance(error, OperationalError | PoolTimeout)
 
 
 def text_field(row: dict[str, Any], name: str) -> str:
@@ -99,7 +119,7 @@ def _parse(line: str, number: int) -> dict[str, Any]:
     """A line that is no row becomes one with an error, under an id that names its place."""
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return {"id": f"row {number}", "error": f"This row is not JSON: {error}."}
     if not isinstance(row, dict) or not isinstance(row.get("id"), str | int):
         return {"id": f"row {number}", "error": "A row is an object with an `id` that is a text or a number."}
@@ -131,6 +151,7 @@ def _keys(lines: Iterable[str]) -> set[str]:
 
 def _appending(target: Path) -> Any:
     try:
-        return target.open("a", encoding="utf-8")
+        # Half a character, which JSON admits and UTF-8 does not, is written as JSON's own escape.
+        return target.open("a", encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise BatchError(f"{target} cannot be written: {error}") from None

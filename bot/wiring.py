@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 POOL_SIZE = 8
 NO_BOT_TOKEN = "SLACK_BOT_TOKEN is not set: docs/slack-setup.md shows where it comes from."  # noqa: S105 - a sentence
+
+log = logging.getLogger(__name__)
 
 
 class NotHereError(Exception):
@@ -244,7 +247,8 @@ async def slack_app(settings: Settings, pool: Pool) -> AsyncIterator[AsyncApp]:
     async with open_jobs(pool) as jobs:
         secret = plain(settings.slack_signing_secret)
         listening = services(pool, jobs, not_answering)
-        await load_schemas(pool)
+        for name, reason in (await load_schemas(pool, settings.almanac_schemas)).items():
+            log.warning("The schema %s is left out. %s", name, reason)
         records = record_services(settings, pool, jobs)
         administration = kb_services(settings, pool, jobs)
         yield build_app(

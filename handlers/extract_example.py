@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from grammars.extraction.record import pointer
@@ -46,5 +47,5 @@ def _found(value: Any, text: str) -> str | None:
     """Return the piece of the text that states a value as it is written, case aside."""
     if isinstance(value, bool) or value is None or not str(value).strip():
         return None
-    start = text.casefold().find(str(value).casefold())
-    return text[start : start + len(str(value))] if start >= 0 else None
+    match = re.search(re.escape(str(value)), text, re.IGNORECASE)
+    return match[0] if match else None

@@ -11,33 +11,38 @@ from handlers.schema_modal_form import find, steps
 from handlers.thread_reader import PAGE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from slack_sdk.web.async_client import AsyncWebClient
 
     from handlers.message import Message
+    from handlers.thread_reader import Said
     from knowledge.drafts import Draft
     from knowledge.schemas import Schema
 
 RECORD_EVENT = "almanac_record"  # the metadata's event_type on every card
+SLACK = 60  # seconds that Slack's clock and ours may differ by
 
 
-async def post_record(client: AsyncWebClient, draft: Draft, schema: Schema, standing: str | None) -> str:
-    """Post the card, or only what is lacking under it; return its ts.
+async def post_record(
+    client: AsyncWebClient, draft: Draft, schema: Schema, standing: Mapping[int, str]
+) -> str:
+    """Post the card, or only what is lacking of it; return its ts.
 
     Args:
         client: the bot's.
         draft: confirmed.
         schema: by which it was made.
-        standing: the ts of the card, where an earlier attempt came as far.
+        standing: the ts of each part of the card that an earlier attempt posted, by its number from 0.
 
     Raises:
         SlackApiError: Slack refused.
     """
-    ts = standing
-    if ts is None:
-        for message in await _card(client, draft, schema):
-            answer = await _post(client, draft, message)
-            ts = ts or answer
-    assert ts is not None
+    posted = dict(standing)
+    for part, message in enumerate(await _card(client, draft, schema)):
+        if part not in posted:
+            posted[part] = await _post(client, draft, message, part)
+    ts = posted[0]
     written = json_of(draft.record)
     if len(written) > SHORT_JSON and not (standing and await _has_file(client, draft, ts)):
         await _upload(client, draft, written, draft.thread_ts or ts)
@@ -71,26 +76,33 @@ async def _links(client: AsyncWebClient, draft: Draft) -> dict[str, str]:
 
 
 def _quotes(draft: Draft, links: dict[str, str]) -> dict[str, tuple[str, str | None]]:
-    """Return the evidence of what was left as it was read, each quote with its sentence."""
-    extraction = draft.extraction or {}
+    """Return what each leaf is based on, each quote with its sentence and a link to its message."""
     quotes = {}
-    for at, span in extraction.get("evidence", {}).items():
-        path = steps(at)
-        if same(find(draft.record, path), find(extraction["record"], path)):
-            piece = piece_at(draft.messages, span["start"])
-            words = around(draft.text, span["start"], span["end"])
-            quotes[at] = (words, links.get(piece.ts) if piece else None)
+    for at, span in evidence_of(draft).items():
+        piece = piece_at(draft.messages, span["start"])
+        words = around(draft.text, span["start"], span["end"])
+        quotes[at] = (words, links.get(piece.ts) if piece else None)
     return quotes
 
 
-async def _post(client: AsyncWebClient, draft: Draft, message: Message) -> str:
+def evidence_of(draft: Draft) -> dict[str, dict[str, Any]]:
+    """Return the spans, by JSON pointer, of what was left as it was read: a correction has no evidence."""
+    extraction = draft.extraction or {}
+    spans, read = extraction.get("evidence") or {}, extraction.get("record")
+    return {
+        at: span for at, span in spans.items() if same(find(draft.record, steps(at)), find(read, steps(at)))
+    }
+
+
+async def _post(client: AsyncWebClient, draft: Draft, message: Message, part: int) -> str:
+    asked_for = bool(draft.thread_ts) and not draft.triage  # what nobody asked for stays in its thread
     answer = await client.chat_postMessage(
         channel=draft.channel,
         thread_ts=draft.thread_ts,
-        reply_broadcast=bool(draft.thread_ts) or None,
+        reply_broadcast=asked_for or None,
         text=message.text,
         blocks=message.blocks,
-        metadata={"event_type": RECORD_EVENT, "event_payload": {"draft": str(draft.id)}},
+        metadata={"event_type": RECORD_EVENT, "event_payload": {"draft": str(draft.id), "part": part}},
         unfurl_links=False,
         unfurl_media=False,
     )
@@ -111,29 +123,35 @@ def _file_name(draft: Draft) -> str:
     return f"{draft.schema_name}-{str(draft.id)[:8]}.json"
 
 
-async def standing_card(client: AsyncWebClient, draft: Draft, bot_user: str) -> str | None:
-    """Return the ts of the draft's card where it is in Slack already: an attempt may have died after it."""
-    if draft.thread_ts:
-        answer = await client.conversations_replies(
-            channel=draft.channel, ts=draft.thread_ts, limit=PAGE, include_all_metadata=True
-        )
-    else:
-        oldest = str(draft.confirmed_at.timestamp() - 60) if draft.confirmed_at else "0"
-        answer = await client.conversations_history(
-            channel=draft.channel, oldest=oldest, limit=PAGE, include_all_metadata=True
-        )
-    ours = [
-        one for one in answer["messages"] if one.get("user") == bot_user and _draft_of(one) == str(draft.id)
-    ]
-    return min((str(one["ts"]) for one in ours), default=None)
+async def standing_parts(client: AsyncWebClient, draft: Draft, bot_user: str) -> dict[int, str]:
+    """Return the ts of each part of the card that is in Slack: an attempt may have died after it."""
+    ours = [one for one in await _since(client, draft, draft.thread_ts) if one.get("user") == bot_user]
+    parts = ((_payload_of(one), str(one["ts"])) for one in sorted(ours, key=lambda one: float(one["ts"])))
+    found: dict[int, str] = {}
+    for payload, ts in parts:
+        if payload.get("draft") == str(draft.id):
+            found.setdefault(int(payload.get("part", 0)), ts)
+    return found
 
 
-def _draft_of(message: dict[str, Any]) -> str | None:
+def _payload_of(message: Said) -> dict[str, Any]:
     found = message.get("metadata") or {}
-    return found.get("event_payload", {}).get("draft") if found.get("event_type") == RECORD_EVENT else None
+    return found.get("event_payload") or {} if found.get("event_type") == RECORD_EVENT else {}
 
 
 async def _has_file(client: AsyncWebClient, draft: Draft, ts: str) -> bool:
-    answer = await client.conversations_replies(channel=draft.channel, ts=draft.thread_ts or ts, limit=PAGE)
-    files = (file for message in answer["messages"] for file in message.get("files") or ())
+    messages = await _since(client, draft, draft.thread_ts or ts)
+    files = (file for message in messages for file in message.get("files") or ())
     return any(file.get("title") == _file_name(draft) for file in files)
+
+
+async def _since(client: AsyncWebClient, draft: Draft, thread_ts: str | None) -> list[Said]:
+    """Return what was said in a thread, or in the channel itself, since the record was confirmed."""
+    oldest = str(draft.confirmed_at.timestamp() - SLACK) if draft.confirmed_at else "0"
+    asked: dict[str, Any] = {"channel": draft.channel, "oldest": oldest, "limit": PAGE}
+    asked["include_all_metadata"] = True
+    if thread_ts:
+        pages = await client.conversations_replies(ts=thread_ts, **asked)
+    else:
+        pages = await client.conversations_history(**asked)
+    return [message async for page in pages for message in page["messages"]]

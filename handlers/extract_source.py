@@ -2,46 +2,42 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from grammars.answer.sentences import units
 from handlers.events import SPOKEN
 from handlers.text import plain
-from handlers.thread_reader import read_thread
 from knowledge.drafts import Piece
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from slack_sdk.web.async_client import AsyncWebClient
+    from collections.abc import Iterable, Mapping, Sequence
 
     from handlers.thread_reader import Said
 
 BETWEEN = "\n\n"
 AROUND = 90  # characters on either side of a quote
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-async def gathered(
-    client: AsyncWebClient, channel: str, thread_ts: str, bot_user: str
-) -> tuple[str, list[Piece]]:
-    """Return a thread as one text, without what the bot itself said in it, and where each message stands.
+def spoken(messages: Iterable[Said], bot_user: str) -> list[Said]:
+    """Return what was said in a thread, but for Slack's own notes and what the bot itself said."""
+    kinds = (*SPOKEN, "bot_message")
+    return [one for one in messages if one.get("user") != bot_user and one.get("subtype") in kinds]
 
-    Raises:
-        SlackApiError: the thread cannot be read.
+
+def composed(messages: Iterable[Said], attached: Mapping[str, str] = NOTHING) -> tuple[str, list[Piece]]:
+    """Return messages as one text, and where each of them stands in it.
+
+    Args:
+        messages: in their order.
+        attached: the text of a message's files, by its ts; it follows the message's own.
     """
-    return composed(await read_thread(client, channel, thread_ts), bot_user)
-
-
-def composed(messages: Iterable[Said], bot_user: str) -> tuple[str, list[Piece]]:
-    """Return messages as one text, and where each of them stands in it."""
     text, pieces = "", []
     for message in messages:
-        said = plain(message.get("text") or "")
-        if (
-            not said
-            or message.get("user") == bot_user
-            or message.get("subtype") not in (*SPOKEN, "bot_message")
-        ):
+        parts = plain(message.get("text") or ""), attached.get(message["ts"], "")
+        said = BETWEEN.join(filter(None, parts))
+        if not said:
             continue
         start = len(text) + len(BETWEEN) if text else 0
         text = f"{text}{BETWEEN}{said}" if text else said

@@ -10,13 +10,14 @@ from slack_sdk.errors import SlackApiError
 
 from grammars.extraction.record import ExtractionError
 from handlers.errors import NOT_INVITED, code, hopeless, report
-from handlers.extract_files import with_files
-from handlers.extract_post import post_record, standing_card
-from handlers.extract_source import gathered
+from handlers.extract_files import attached_texts, with_files
+from handlers.extract_post import evidence_of, post_record, standing_parts
+from handlers.extract_source import composed, spoken
 from handlers.extract_views import POSTED, external_id, last_view, record_view, sorry_view
 from handlers.reply import APOLOGISE_AT
 from handlers.schema_modal_form import without
 from handlers.text import escape
+from handlers.thread_reader import read_thread
 from handlers.triage import sort_message
 from knowledge.convert import ParseError
 from knowledge.drafts import Piece
@@ -126,7 +127,9 @@ class Extracting:
             text = await with_files(self.client, draft, self.services.parse)
             pieces = [Piece(draft.messages[0].ts, 0, len(text))]
         elif draft.whole_thread and not draft.text:
-            text, pieces = await gathered(self.client, draft.channel, draft.messages[0].ts, self.bot_user)
+            thread = await read_thread(self.client, draft.channel, draft.messages[0].ts)
+            said = spoken(thread, self.bot_user)
+            text, pieces = composed(said, await attached_texts(self.client, said, self.services.parse))
         else:
             return draft
         await self.services.drafts.gather(draft, text, pieces)
@@ -153,8 +156,8 @@ class Extracting:
 
     async def _post(self, draft: Draft, attempt: int) -> None:
         try:
-            ts = await standing_card(self.client, draft, self.bot_user) if attempt else None
-            ts = await post_record(self.client, draft, await self._schema(draft), ts)
+            standing = await standing_parts(self.client, draft, self.bot_user) if attempt else {}
+            ts = await post_record(self.client, draft, await self._schema(draft), standing)
         except SlackApiError as error:
             if not hopeless(error):
                 raise
@@ -183,7 +186,7 @@ def day_of_ts(ts: str) -> date:
 def payload_of(draft: Draft) -> dict[str, Any]:
     """Return what the webhook gets."""
     extraction = draft.extraction or {}
-    told: dict[str, Any] = {key: extraction.get(key) for key in ("evidence", "model", "trace_id")}
+    told: dict[str, Any] = {key: extraction.get(key) for key in ("model", "trace_id")}
     where = {
         "team": draft.team,
         "channel": draft.channel,
@@ -195,6 +198,7 @@ def payload_of(draft: Draft) -> dict[str, Any]:
         "schema": draft.schema_name,
         "version": draft.schema_version,
         "record": draft.record,
+        "evidence": evidence_of(draft),
         **told,
         "slack": where | {"messages": [piece.ts for piece in draft.messages]},
         "confirmed_by": draft.confirmed_by,

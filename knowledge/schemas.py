@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from knowledge.database import Pool
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+VERBS = frozenset({"batch", "channel", "help", "schemas"})  # what `/extract` takes for a command of its own
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # in JSON
 _COLUMNS = "id, name, version, title, description, definition, report, created_at"
 
 
@@ -66,6 +69,7 @@ async def given_schema(definition: Any) -> GivenSchema:
     Raises:
         SchemaRefused: it cannot be used.
     """
+    _check_characters(definition)
     await check(definition)
     return GivenSchema(definition)
 
@@ -76,12 +80,39 @@ async def add_schema(pool: Pool, name: str, definition: Any) -> Schema:
     Raises:
         SchemaRefused: it cannot be used, or its name cannot.
     """
+    check_name(name)
+    _check_characters(definition)
+    report = await check(definition)
+    return await _keep(pool, name, definition, report)
+
+
+def check_name(name: str) -> None:
+    """Check what a schema is to be called.
+
+    Raises:
+        SchemaRefused: nobody could ask for it by that name.
+    """
     if not NAME.fullmatch(name):
         raise SchemaRefused(
             f"{name!r} is no name for a schema: use a-z, 0-9, - and _, at most 40 characters."
         )
-    report = await check(definition)
-    return await _keep(pool, name, definition, report)
+    if name in VERBS:
+        raise SchemaRefused(
+            f"{name!r} is no name for a schema: `/extract {name}` means something else. Choose another."
+        )
+
+
+def _check_characters(definition: Any) -> None:
+    """Refuse what JSON's escapes can write and Postgres cannot keep."""
+    try:
+        written = json.dumps(definition, ensure_ascii=False, allow_nan=False)
+        written.encode()
+    except (ValueError, RecursionError):
+        raise SchemaRefused(
+            "The schema is refused: it holds half a character, a number without an end, or too many levels."
+        ) from None
+    if _NUL.search(written):
+        raise SchemaRefused("The schema is refused: it holds the character NUL (\\u0000). Take it out.")
 
 
 async def _keep(pool: Pool, name: str, definition: dict[str, Any], report: Report) -> Schema:
@@ -180,28 +211,54 @@ async def load_schemas(pool: Pool, folder: Path | None = None) -> dict[str, str]
         if name not in known:
             await _keep(pool, name, definition, Report(enforced=True))
     refused = {}
-    for name, text in (await asyncio.to_thread(_files, folder) if folder else {}).items():
+    for path in await asyncio.to_thread(_files, folder) if folder else ():
         try:
-            await _load(pool, name, parse_schema(text))
-        except SchemaRefused as error:
-            refused[f"{name}.json"] = str(error)
+            await _load(pool, path.stem, parse_schema(await asyncio.to_thread(read_schema, path)))
+        except (SchemaRefused, OSError) as error:
+            refused[path.name] = str(error)
     return refused
 
 
-def _files(folder: Path) -> dict[str, str]:
-    """Return the folder's schemas as text, by name; what is no text will be refused as no JSON."""
-    found = sorted(path for path in folder.glob("*.json") if path.is_file())
-    return {path.stem: path.read_text(encoding="utf-8", errors="replace") for path in found}
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.json") if path.is_file())
+
+
+def read_schema(path: Path) -> str:
+    """Return the text of a schema's file.
+
+    Raises:
+        SchemaRefused: it is no text.
+        OSError: it cannot be read.
+    """
+    return schema_text(path.read_bytes(), str(path))
+
+
+def schema_text(data: bytes, name: str) -> str:
+    """Return a file's content as text.
+
+    Raises:
+        SchemaRefused: it is none.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise SchemaRefused(f"{name} is not UTF-8 text, which a JSON Schema has to be.") from None
 
 
 async def _load(pool: Pool, name: str, definition: Any) -> None:
+    """Add a schema whose newest version says something else; an older one that says the same is past."""
+    _check_characters(definition)
     async with pool.connection() as connection:
-        cursor = await connection.execute(
-            "select 1 from schemas where name = %s and definition::jsonb = %s and retired_at is null",
-            (name, Jsonb(definition)),
-        )
-        if await cursor.fetchone() is None:
-            await add_schema(pool, name, definition)
+        cursor = await connection.execute(_IS_NEWEST, (Jsonb(definition), name))
+        row = await cursor.fetchone()
+    if row is None or not row[0]:
+        await add_schema(pool, name, definition)
+
+
+_IS_NEWEST = """
+select definition::jsonb = %s and retired_at is null from schemas where name = %s
+ order by version desc limit 1
+"""
 
 
 def as_row(schema: Schema) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from psycopg import OperationalError
 
 from bot.batch import BatchError, BatchReport, RowError, run_batch, text_field
 
@@ -108,3 +109,30 @@ async def test_a_file_of_something_else_is_not_written_to(tmp_path: Path) -> Non
 async def test_a_missing_input_is_named(tmp_path: Path) -> None:
     with pytest.raises(BatchError, match="in cannot be read"):
         await batch(tmp_path, Shout())
+
+
+async def test_a_row_that_trips_the_program_gets_an_error_and_the_rest_goes_on(tmp_path: Path) -> None:
+    async def work(row: dict[str, Any]) -> dict[str, Any]:
+        if row["id"] == 1:
+            raise TypeError("unhashable type:\n'dict'")
+        return {"answer": row["question"]}
+
+    write(tmp_path / "in", {"id": 1}, {"id": 2, "question": "half \ud800"}, "[" * 100_000)
+    report = await run_batch(tmp_path / "in", tmp_path / "out", work, (RowError,), lambda *_: None)
+    tripped, half, nested = rows(tmp_path / "out")
+    assert tripped["error"] == "This row could not be worked on (TypeError: unhashable type: 'dict')."
+    assert half["answer"] == "half \ud800"
+    assert "not JSON" in nested["error"]
+    assert (report.done, report.failed) == (1, 2)
+    again = await run_batch(tmp_path / "in", tmp_path / "out", work, (RowError,), lambda *_: None)
+    assert again.skipped == 3
+
+
+async def test_a_database_that_went_away_is_no_rows_error(tmp_path: Path) -> None:
+    async def work(row: dict[str, Any]) -> dict[str, Any]:
+        raise OperationalError("the connection is lost")
+
+    write(tmp_path / "in", {"id": 1})
+    with pytest.raises(OperationalError):
+        await run_batch(tmp_path / "in", tmp_path / "out", work, (RowError,), lambda *_: None)
+    assert rows(tmp_path / "out") == []

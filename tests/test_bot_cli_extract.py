@@ -3,15 +3,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.types.json import Json
 from quoting import quoting_engine, word_embedder
 from typer.testing import CliRunner
 
 from bot import wiring
 from bot.cli import build_cli
 from bot.config import Settings
+from grammars.tuning.fields import rows_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +30,7 @@ NOTE = {
     },
     "required": ["who", "day"],
 }
+TRIPPED = "This row could not be worked on (TypeError: unhashable type: 'dict')."
 TEXT = "Who: Anna Bell\nDay: yesterday"
 
 
@@ -139,3 +143,52 @@ def test_a_file_of_the_folder_that_cannot_be_used_is_named(folder: Path) -> None
     result = almanac("schemas", "list")
     assert result.exit_code == 0
     assert "broken.json" in result.stderr
+
+
+def test_a_schema_that_is_no_text_is_named(folder: Path) -> None:
+    (folder / "latin.json").write_bytes(json.dumps(NOTE).encode("utf-16"))
+    for arguments in (("extract", "latin.json", "note.txt"), ("schemas", "add", "latin.json")):
+        result = almanac(*arguments)
+        assert (result.exit_code, "latin.json is not UTF-8 text" in result.stderr) == (1, True)
+
+
+def test_a_row_that_trips_the_program_does_not_end_the_batch(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tripping(*parts: Any) -> Any:
+        extract = extractor(*parts)
+
+        async def trip(schema: Any, text: str, **given: Any) -> Any:
+            if "Trip" in text:
+                raise TypeError("unhashable type: 'dict'")
+            return await extract(schema, text, **given)
+
+        return trip
+
+    extractor = wiring.extractor
+    monkeypatch.setattr(wiring, "extractor", tripping)
+    texts = (TEXT, "Who: Trip\nDay: yesterday", TEXT)
+    rows = [{"id": number, "schema": "note", "text": text} for number, text in enumerate(texts)]
+    (folder / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for told in ("2 done, 0 there already, 1 failed", "0 done, 3 there already, 0 failed"):
+        assert told in almanac("extract", "--batch", "in.jsonl", "--out", "out.jsonl").stderr
+    out = [json.loads(line) for line in (folder / "out.jsonl").read_text().splitlines()]
+    assert [row.get("error") for row in out] == [None, TRIPPED, None]
+
+
+def test_corrections_are_written_as_the_cases_that_the_tuning_reads(folder: Path, conninfo: str) -> None:
+    assert "No corrections are kept yet" in almanac("schemas", "corrections", "--out", "cases.jsonl").stderr
+    expected = {"who": "Anna Bell\u2028", "day": None}
+    case = {"schema": NOTE, "text": TEXT, "expected": expected, "evidence": {"/who": "Anna Bell"}}
+    with psycopg.connect(conninfo) as connection:
+        connection.execute(
+            "insert into drafts (id, team, channel, asker) values (%(id)s, 'T', 'C', 'U')", {"id": uuid4()}
+        )
+        connection.execute(
+            "insert into corrections (draft_id, example) select id, %s from drafts", [Json(case)]
+        )
+    assert "Wrote 1 training cases" in almanac("schemas", "corrections", "--out", "cases.jsonl").stderr
+    lines = (folder / "cases.jsonl").read_text().splitlines()  # as grammars.tuning.ranker reads them
+    assert [json.loads(line) for line in lines] == [case]
+    (row, _) = rows_of(json.loads(lines[0]))
+    assert (row["answer"], row["kind"]) == ("Anna Bell", "field")

@@ -6,16 +6,17 @@ import csv
 import io
 import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.demo import validate
-from handlers.extract_batch_files import as_csv, as_json_lines, as_table
+from handlers.extract_batch_files import as_csv, as_json_lines, as_table, link_of
 from handlers.extract_card import card_messages
 from handlers.extract_example import example_of
-from handlers.extract_source import around, composed, piece_at
+from handlers.extract_source import around, composed, piece_at, spoken
 from knowledge.batches import Row
 from knowledge.drafts import Draft
 
@@ -119,16 +120,27 @@ def test_whatever_the_record_slack_takes_its_card(record: Any) -> None:
 def test_a_threads_messages_are_one_text_and_each_offset_leads_back() -> None:
     said = [
         {"ts": "1.0", "user": "U1", "text": "it is &lt;down&gt;"},
-        {"ts": "2.0", "user": "UBOT", "text": "looking"},
-        {"ts": "3.0", "user": "U2", "text": "joined", "subtype": "channel_join"},
+        {"ts": "2.0", "user": "U2", "text": ""},
+        {"ts": "3.0", "user": "U2", "text": ""},
         {"ts": "4.0", "user": "U2", "text": "since noon"},
     ]
-    text, pieces = composed(said, "UBOT")
-    assert text == "it is <down>\n\nsince noon"
-    assert [text[piece.start : piece.end] for piece in pieces] == ["it is <down>", "since noon"]
+    text, pieces = composed(said, {"1.0": "It is in a file.", "3.0": "So is that."})
+    assert text == "it is <down>\n\nIt is in a file.\n\nSo is that.\n\nsince noon"
+    parts = ["it is <down>\n\nIt is in a file.", "So is that.", "since noon"]
+    assert [text[piece.start : piece.end] for piece in pieces] == parts
     found = piece_at(pieces, text.index("noon"))
     assert found is not None
     assert found.ts == "4.0"
+
+
+def test_what_the_bot_and_slack_itself_said_in_a_thread_is_left_out() -> None:
+    said = [
+        {"ts": "1.0", "user": "U1", "text": "it is down"},
+        {"ts": "2.0", "user": "UBOT", "text": "looking"},
+        {"ts": "3.0", "user": "U2", "text": "joined", "subtype": "channel_join"},
+        {"ts": "4.0", "bot_id": "B2", "text": "alert", "subtype": "bot_message"},
+    ]
+    assert [one["ts"] for one in spoken(said, "UBOT")] == ["1.0", "4.0"]
 
 
 @settings(max_examples=100)
@@ -143,6 +155,7 @@ def test_a_quote_is_shown_with_its_sentence() -> None:
     assert around(text, text.index("Ana"), text.index("Ana") + 3) == "Ana is incident commander."
 
 
+LINKS = ["https://slack.example/p1", "https://slack.example/p2"]
 ROWS = [
     Row(1, "1.0", "", "U1", {"record": RECORD, "evidence": {}}),
     Row(2, "2.0", "", None, {"error": "=cmd()"}),
@@ -150,13 +163,52 @@ ROWS = [
 
 
 def test_a_batchs_files_hold_every_row_and_no_formula() -> None:
-    first, second = csv.DictReader(io.StringIO(as_csv(DEFINITION, ROWS)))
+    first, second = csv.DictReader(io.StringIO(as_csv(DEFINITION, ROWS, LINKS)))
     assert (first["ts"], first["Resolved"], first["Owner \u203a Name"]) == ("1.0", "True", "Ana")
     assert json.loads(first["Tags"]) == RECORD["tags"]
     assert second["error"] == "'=cmd()"
-    lines = [json.loads(line) for line in as_json_lines(ROWS).splitlines()]
+    lines = [json.loads(line) for line in as_json_lines(ROWS, LINKS).splitlines()]
     assert lines[0]["record"] == RECORD
-    assert lines[1] == {"id": "2.0", "author": None, "error": "=cmd()"}
+    assert lines[1] == {"id": "2.0", "author": None, "link": LINKS[1], "error": "=cmd()"}
+
+
+def test_columns_of_one_label_are_kept_apart() -> None:
+    day = {"type": "string", "title": "Date"}
+    window = {"type": "object", "title": "Window", "properties": {"d": {"type": "string"}}}
+    properties = {"a": day, "b": day, "start": window, "end": window, "link": {"title": "link"}}
+    definition = {"type": "object", "properties": properties}
+    record = {"a": "1", "b": "2", "start": {"d": "3"}, "end": {"d": "4"}, "link": "=5"}
+    rows = [Row(1, "1.0", "", "U1", {"record": record})]
+    (line,) = csv.DictReader(io.StringIO(as_csv(definition, rows, LINKS[:1])))
+    headings = [
+        "Date (/a)",
+        "Date (/b)",
+        "Window \u203a D (/start/d)",
+        "Window \u203a D (/end/d)",
+        "link (/link)",
+    ]
+    assert [line[heading] for heading in headings] == ["1", "2", "3", "4", "'=5"]
+    assert line["link"] == LINKS[0]
+    table, *_ = as_table(definition, rows)
+    assert [[cell["text"] for cell in row] for row in table["rows"]] == [headings, ["1", "2", "3", "4", "=5"]]
+
+
+def test_the_link_of_a_message_is_made_from_that_of_another() -> None:
+    row = Row(1, "1712345678.000200", "")
+    permalink = "https://team.slack.com/archives/C1/p1712345699000100?thread_ts=1712345600.000100&cid=C1"
+    assert link_of(row, permalink) == "https://team.slack.com/archives/C1/p1712345678000200"
+    assert link_of(row, permalink, row.ts) == link_of(row, permalink)
+    in_thread = "https://team.slack.com/archives/C1/p1712345678000200?thread_ts=1712345600.000100&cid=C1"
+    assert link_of(row, permalink, "1712345600.000100") == in_thread
+
+
+def test_the_words_of_a_correction_are_found_whatever_stands_before_them() -> None:
+    draft = Draft(
+        uuid4(), "T", "C", "U", text="Straße: Berlin office", extraction={"record": {"place": None}}
+    )
+    example = example_of(draft, {}, {"place": "BERLIN"})
+    assert example is not None
+    assert example["evidence"] == {"/place": "Berlin"}
 
 
 @pytest.mark.parametrize("count", [1, 99, 400])
@@ -166,8 +218,6 @@ def test_a_table_shows_what_slack_takes_of_a_batch(count: int) -> None:
 
 
 def test_a_correction_is_a_case_of_the_tunings_form() -> None:
-    from uuid import uuid4
-
     from grammars.tuning.fields import rows_of
 
     text = "checkout-api down, Ana on it"

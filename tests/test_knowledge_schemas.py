@@ -6,14 +6,18 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import SecretStr
 from quoting import QuotingEngine, WordEmbedder
 
+from bot.config import Settings
+from bot.wiring import slack_app
 from grammars.extraction.check import SchemaRefused
 from grammars.extraction.record import ExtractionError
 from grammars.schemas import built_in
 from knowledge.extraction import extract_record
 from knowledge.records import find_record
 from knowledge.schemas import (
+    VERBS,
     SchemaUnknown,
     add_schema,
     find_schema,
@@ -102,3 +106,55 @@ async def test_a_failure_is_kept_with_its_reason(pool: Pool) -> None:
     assert row is not None
     assert "no text" in row[0]
     assert row[1:] == (None, None)
+
+
+async def test_a_file_that_was_changed_and_changed_back_is_what_counts(pool: Pool, tmp_path: Path) -> None:
+    for definition in (SMALL, WIDER, SMALL, SMALL):
+        (tmp_path / "note.json").write_text(json.dumps(definition))
+        await load_schemas(pool, tmp_path)
+        assert (await find_schema(pool, "note")).definition == definition
+    assert (await find_schema(pool, "note")).version == 3
+
+
+@pytest.mark.parametrize(
+    "description", ["a\x00b", "half \ud800", "\\\x00"], ids=["NUL", "half", "NUL behind a backslash"]
+)
+async def test_what_the_database_cannot_keep_is_refused_with_a_sentence(
+    pool: Pool, tmp_path: Path, description: str
+) -> None:
+    (tmp_path / "note.json").write_text(json.dumps({**SMALL, "description": description}))
+    refused = await load_schemas(pool, tmp_path)
+    assert refused["note.json"].startswith("The schema is refused: it holds")
+
+
+async def test_a_backslash_before_a_zero_is_no_nul(pool: Pool) -> None:
+    added = await add_schema(pool, "note", {**SMALL, "description": "\\u0000 is written so"})
+    assert added.description == "\\u0000 is written so"
+
+
+@pytest.mark.parametrize("name", sorted(VERBS))
+async def test_a_name_that_slack_takes_for_a_command_is_refused(pool: Pool, name: str) -> None:
+    with pytest.raises(SchemaRefused, match="means something else"):
+        await add_schema(pool, name, SMALL)
+
+
+async def test_a_file_that_is_no_text_is_refused_and_the_rest_is_loaded(pool: Pool, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(
+        json.dumps({**SMALL, "title": "Café"}, ensure_ascii=False).encode("latin1")
+    )
+    (tmp_path / "b.json").write_text("\ufeff" + json.dumps(SMALL))
+    refused = await load_schemas(pool, tmp_path)
+    assert [*refused] == ["a.json"]
+    assert "not UTF-8" in refused["a.json"]
+    assert (await find_schema(pool, "b")).title == "Note"
+
+
+async def test_the_bot_loads_the_folder_that_the_settings_name(
+    pool: Pool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "note.json").write_text(json.dumps(SMALL))
+    (tmp_path / "broken.json").write_text("{")
+    settings = Settings(almanac_schemas=tmp_path, slack_bot_token=SecretStr("xoxb-1"))
+    async with slack_app(settings, pool):
+        assert (await find_schema(pool, "note")).definition == SMALL
+    assert "The schema broken.json is left out." in caplog.text

@@ -70,6 +70,7 @@ def _schemas() -> typer.Typer:
     _add(group, "list", schemas.list_, schemas.LIST_EXAMPLES)
     _add(group, "show", schemas.show, schemas.SHOW_EXAMPLES)
     _add(group, "remove", schemas.remove, schemas.REMOVE_EXAMPLES)
+    _add(group, "corrections", schemas.corrections, schemas.CORRECTIONS_EXAMPLES)
     return group
 
 

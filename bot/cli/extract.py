@@ -78,15 +78,11 @@ async def _one(name: str, file: str, reference: date, *, as_json: bool) -> None:
 async def _schema(pool: "Pool", name: str) -> "Schema | GivenSchema":
     """Return a schema of the registry by its name, or one of a file, checked."""
     from grammars.extraction.check import parse_schema
-    from knowledge.schemas import find_schema, given_schema
+    from knowledge.schemas import find_schema, given_schema, read_schema
 
     if name.endswith(".json"):
-        return await given_schema(parse_schema(_read(name)))
+        return await given_schema(parse_schema(read_schema(Path(name))))
     return await find_schema(pool, name)
-
-
-def _read(name: str) -> str:
-    return Path(name).read_text(encoding="utf-8")
 
 
 def _bytes(file: str) -> bytes:

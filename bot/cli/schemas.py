@@ -1,5 +1,6 @@
 """`almanac schemas`: what records are made by."""
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
 ADD_EXAMPLES = ("almanac schemas add incident.json", "almanac schemas add schema.json --name near-miss")
 LIST_EXAMPLES = ("almanac schemas list", "almanac schemas list --json | jq '.[].name'")
 SHOW_EXAMPLES = ("almanac schemas show incident", "almanac schemas show incident --version 1 > incident.json")
+CORRECTIONS_EXAMPLES = ("almanac schemas corrections --out corrections.jsonl",)
 REMOVE_EXAMPLES = ("almanac schemas remove near-miss",)
+
+WRITTEN = "Wrote {} training cases: {}"
+NO_CORRECTIONS = "No corrections are kept yet. They are where ALMANAC_EXTRACT_LEARN=true."
 
 
 def add(
@@ -29,14 +34,14 @@ def add(
 
     What the grammar cannot enforce is validated afterwards, and named here.
     """
-    run(_add(file.read_text(encoding="utf-8"), name or file.stem.lower()))
+    run(_add(file, name or file.stem.lower()))
 
 
-async def _add(text: str, name: str) -> None:
+async def _add(file: Path, name: str) -> None:
     from grammars.extraction.check import parse_schema
-    from knowledge.schemas import add_schema
+    from knowledge.schemas import add_schema, read_schema
 
-    definition = parse_schema(text)
+    definition = parse_schema(read_schema(file))
     async with opened_schemas(read_settings()) as pool:
         added = await add_schema(pool, name, definition)
     say(f"Added {added.name}, version {added.version}: {added.title}")
@@ -92,6 +97,30 @@ async def _show(name: str, version: int | None, *, as_json: bool) -> None:
         return print_json(as_row(found))
     say(f"{found.name}, version {found.version}: {found.title}. {_enforcement(found)}")
     return data().print(plain(dumps(found.definition, indent=2, ensure_ascii=False)))
+
+
+def corrections(
+    *,
+    out: Annotated[Path, typer.Option(help="Where they go; what is there is replaced.", show_default=False)],
+) -> None:
+    """Write what people corrected in records, as training cases in JSON Lines.
+
+    Each holds the "schema", the "text", the record as "expected", and the words it came from as "evidence":
+    what `python -m grammars.tuning.ranker --cases` takes. Corrections are kept where
+    ALMANAC_EXTRACT_LEARN is on.
+    """
+    run(_corrections(out))
+
+
+async def _corrections(out: Path) -> None:
+    from json import dumps
+
+    from knowledge.corrections import list_corrections
+
+    async with opened_schemas(read_settings()) as pool:
+        cases = await list_corrections(pool)
+    await asyncio.to_thread(out.write_text, "".join(dumps(case) + "\n" for case in cases))
+    say(WRITTEN.format(len(cases), out) if cases else NO_CORRECTIONS)
 
 
 def remove(name: Annotated[str, typer.Argument(help="The schema's name.")]) -> None:

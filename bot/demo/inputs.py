@@ -98,7 +98,8 @@ def state(element: Json, value: Any) -> Json:
     Args:
         element: The element as the app sent it.
         value: Text for inputs; an option's value (or a list of them) for selects; an id (or a list) for
-            people and channels; `YYYY-MM-DD` for dates; the value of the button pressed for feedback buttons.
+            people and channels; `YYYY-MM-DD` for dates; the value of the button pressed for feedback buttons;
+            file objects for files.
     """
     return {"type": element["type"], **FILL[element["type"]](element, value)}
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 from bot.demo import inputs, validate
 from bot.demo.errors import ApiError
+from bot.demo.methods.files import new_file, public
 from bot.demo.responses import Response
 from bot.demo.socket_mode import NotAcknowledgedError
 
@@ -51,7 +53,7 @@ class Interactions:
 
     async def click_in_view(self, user: str, view: Json, find: Json, value: Any, values: Json) -> None:
         """Use an element of a modal or a home; `values` is what the inputs hold, as plain values."""
-        view["state"] = {"values": _filled(view, values)}
+        view["state"] = {"values": self._filled(user, view, values)}
         block, element = _locate(view["blocks"], find)
         payload = self._payload("block_actions", user) | {
             "container": {"type": "view", "view_id": view["id"]},
@@ -64,7 +66,7 @@ class Interactions:
 
     async def submit(self, user: str, view: Json, values: Json) -> dict[str, str]:
         """Submit the modal on top; return the errors by block_id, empty where it was taken."""
-        view["state"] = {"values": _filled(view, values)}
+        view["state"] = {"values": self._filled(user, view, values)}
         found = inputs.problems(view["blocks"], view["state"]["values"])
         if found:
             return found
@@ -140,6 +142,21 @@ class Interactions:
             }
         await self.slack.socket.ask("interactive", payload)
 
+    def _filled(self, user: str, view: Json, values: Json) -> Json:
+        """Return the `state.values` of a view; files of an input are uploaded first, as Slack does."""
+        filled = inputs.initial_values(view["blocks"])
+        for block, element in inputs.elements(view["blocks"]):
+            given = values.get(block["block_id"], {})
+            if element["action_id"] in given:
+                value = given[element["action_id"]]
+                if element["type"] == "file_input":
+                    value = [self._uploaded(user, file) for file in value or ()]
+                filled[block["block_id"]][element["action_id"]] = inputs.state(element, value)
+        return filled
+
+    def _uploaded(self, user: str, file: Json) -> Json:
+        return public(new_file(self.slack, file["name"], user, base64.b64decode(file["content"])))
+
     def _explain(self, user: str, channel: Channel, text: str) -> None:
         self.slack.workspace.whisper(channel, user, SLACKBOT | {"text": text})
 
@@ -163,14 +180,3 @@ def _locate(blocks: list[Json], find: Json) -> tuple[Json, Json]:
         if element["action_id"] == find["action_id"] and find.get("block_id") in {None, block["block_id"]}:
             return block, element
     raise ApiError("not_found", [f"There is no element with action_id {find['action_id']} here."])
-
-
-def _filled(view: Json, values: Json) -> Json:
-    filled = inputs.initial_values(view["blocks"])
-    for block, element in inputs.elements(view["blocks"]):
-        given = values.get(block["block_id"], {})
-        if element["action_id"] in given:
-            filled[block["block_id"]][element["action_id"]] = inputs.state(
-                element, given[element["action_id"]]
-            )
-    return filled

@@ -6,19 +6,25 @@ import asyncio
 import base64
 import json
 import time
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
-from recording_bot import RecordingBot, recording_bot
+from recording_bot import RecordingBot, add_schema_unchecked, recording_bot
 
 from handlers import extract, extract_schemas, extract_views
+from handlers.extract_post import post_record, standing_parts
 from handlers.schema_modal_blocks import ADD_GROUP, REMOVE_GROUP
 from knowledge.corrections import list_corrections
+from knowledge.drafts import Draft
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from bot.demo import LocalWorkspace
+    from knowledge.schemas import Schema
 
 TEXT = "<!channel> checkout-api is down, sev2, 41 users affected. Ana is on it.\nTODO: add an alert <b>"
 
@@ -81,6 +87,8 @@ async def test_a_message_becomes_a_form_a_correction_and_a_card(bot: RecordingBo
     assert "<b>" not in card["text"]
     ((delivery, payload),) = bot.delivered.payloads
     assert payload["record"]["users"] == 45
+    assert payload["evidence"]["/service"]["quote"] == "checkout-api"
+    assert "/users" not in payload["evidence"]  # the text says 41
     assert payload["id"] == delivery
     (row,) = await bot.rows("select state, card_ts, text, delivered_at is not null from drafts")
     assert row == ("posted", card["ts"], "", True)
@@ -200,6 +208,48 @@ async def test_a_record_is_posted_once_though_its_job_runs_twice(bot: RecordingB
     assert len(bot.ours("#ops")) == 1
 
 
+LONG = {f"k{n}": {"type": "string"} for n in range(30)}
+
+
+async def long_card(bot: RecordingBot, thread_ts: str) -> tuple[Draft, Schema]:
+    """Return a confirmed record whose card takes several messages."""
+    await add_schema_unchecked(bot.pool, "long", {"title": "Long", "type": "object", "properties": LONG})
+    place, record = bot.workspace.channel("#ops"), dict.fromkeys(LONG, "word " * 400)
+    extraction = {"record": record, "evidence": {}, "model": "patterns"}
+    draft = Draft(uuid4(), bot.workspace.state.team_id, place.id, "U", thread_ts, "long", 1, text="x")
+    now = datetime.now(UTC)
+    confirmed = replace(draft, record=record, extraction=extraction, confirmed_by="U", confirmed_at=now)
+    return confirmed, await bot.services.find_schema("long")
+
+
+@pytest.mark.parametrize("in_thread", [True, False])
+async def test_a_card_that_was_cut_off_gets_the_parts_that_it_lacks(
+    bot: RecordingBot, in_thread: bool
+) -> None:
+    ts = await bot.workspace.say("jonas", "#ops", TEXT)
+    state, place = bot.workspace.state, bot.workspace.channel("#ops")
+    draft, schema = await long_card(bot, ts)
+    draft = draft if in_thread else replace(draft, thread_ts=None)
+    jonas = {"user": place.members[0], "text": "and another thing"} | ({"thread_ts": ts} if in_thread else {})
+    for _ in range(205):  # more than a page
+        state.post(place, jonas)
+    first = await post_record(_client(bot), draft, schema, {})
+    whole = [one["text"] for one in bot.ours("#ops")]
+    assert len(whole) > 4
+    for one in bot.ours("#ops")[2:]:
+        state.delete(place, one["ts"])
+    for _ in range(205):
+        state.post(place, jonas)
+
+    standing = await standing_parts(_client(bot), draft, bot.workspace.slack.app.user_id)
+    assert [*standing] == [0, 1]
+    assert await post_record(_client(bot), draft, schema, standing) == first
+    assert [one["text"] for one in bot.ours("#ops")] == whole
+    standing = await standing_parts(_client(bot), draft, bot.workspace.slack.app.user_id)
+    await post_record(_client(bot), draft, schema, standing)
+    assert len(bot.ours("#ops")) == len(whole)  # nothing was lacking
+
+
 def _client(bot: RecordingBot) -> Any:
     from handlers.client import build_client
 
@@ -263,6 +313,25 @@ async def test_a_shared_file_is_read_with_its_message(bot: RecordingBot) -> None
     assert found["Service"]["element"]["initial_value"] == "checkout-api"
 
 
+async def test_the_files_of_a_thread_are_read_with_their_messages_and_pictures_are_passed_over(
+    bot: RecordingBot,
+) -> None:
+    def file(name: str, content: bytes) -> dict[str, str]:
+        return {"name": name, "content": base64.b64encode(content).decode()}
+
+    shared = [file("report.txt", b"checkout-api is down, sev2."), file("core.bin", bytes(range(256)))]
+    first = await bot.workspace.say("jonas", "#ops", "41 users cannot pay")
+    second = await bot.workspace.say("maya", "#ops", "", first, files=shared)
+    await bot.workspace.say("jonas", "#ops", "Ana is on it", first)
+    await bot.workspace.shortcut("maya", extract.FROM_THREAD, "#ops", first)
+    found = inputs_of(await chosen(bot))
+    assert bot.reading.texts == ["41 users cannot pay\n\ncheckout-api is down, sev2.\n\nAna is on it"]
+    assert found["Service"]["element"]["initial_value"] == "checkout-api"
+    await bot.workspace.submit("maya", {})
+    (card,) = await bot.said("#ops")
+    assert f"p{second.replace('.', '')}" in json.dumps(card["blocks"])  # where the file was shared
+
+
 async def test_a_file_that_cannot_be_read_is_named(bot: RecordingBot) -> None:
     files = [{"name": "core.bin", "content": base64.b64encode(bytes(range(256))).decode()}]
     ts = await bot.workspace.say("jonas", "#ops", "", files=files)
@@ -274,20 +343,89 @@ async def test_a_file_that_cannot_be_read_is_named(bot: RecordingBot) -> None:
     assert bot.reading.texts == []
 
 
+VISIT = {"title": "Visit", "type": "object", "properties": {"who": {"type": "string"}}}
+
+
+async def shown_in(bot: RecordingBot, words: str) -> dict[str, Any]:
+    """Wait until Maya's modal says something."""
+    return await bot.workspace.wait_for(
+        lambda workspace: (view := workspace.modal("maya")) and words in str(view["blocks"]) and view, 20
+    )
+
+
+def upload(content: bytes, name: str = "visit.json") -> dict[str, Any]:
+    """Return what an input holds in which a person put a file."""
+    return {"value": [{"name": name, "content": base64.b64encode(content).decode()}]}
+
+
 async def test_a_schema_is_added_in_slack_and_used(bot: RecordingBot) -> None:
     await bot.workspace.command("maya", "#ops", "/extract schemas add")
     await bot.workspace.wait_for(lambda workspace: workspace.modal("maya"))
     wrong = {"name": {"value": "visit"}, "definition": {"value": '{"type": "objet"}'}}
-    (said,) = (await bot.workspace.submit("maya", wrong)).items()
-    assert said[0] == extract_schemas.PARTS[0]
-    assert "/type" in said[1]
-    definition = {"title": "Visit", "type": "object", "properties": {"who": {"type": "string"}}}
-    right = wrong | {"definition": {"value": json.dumps(definition)}}
+    assert await bot.workspace.submit("maya", wrong) == {}
+    again = await shown_in(bot, "/type")  # what only the check can say is said above what was typed
+    assert inputs_of(again)["JSON Schema, pasted"]["element"]["initial_value"] == '{"type": "objet"}'
+    right = wrong | {"definition": {"value": json.dumps(VISIT)}}
     assert await bot.workspace.submit("maya", right) == {}
-    assert "Use it with" in str(bot.modal("maya")["blocks"])
+    await shown_in(bot, "Use it with")
     await bot.workspace.close("maya")
     await bot.workspace.command("maya", "#ops", "/extract visit Berta came by")
     assert inputs_of(await bot.form("maya"))["Who"]["element"]["initial_value"] == "Berta"
     await bot.workspace.command("maya", "#ops", "/extract schemas")
     (listed,) = await bot.whispers("#ops")
     assert "Visit" in str(listed["blocks"])
+
+
+async def test_a_schema_is_added_as_a_file(bot: RecordingBot) -> None:
+    await bot.workspace.command("maya", "#ops", "/extract schemas add")
+    await shown_in(bot, extract_schemas.FILE)
+    file = {"name": {"value": "visit"}, "file": upload(b"\xff\xfe{\x00")}
+    assert await bot.workspace.submit("maya", file) == {}
+    await shown_in(bot, "visit.json is not UTF-8 text")
+    assert await bot.workspace.submit("maya", file | {"file": upload(json.dumps(VISIT).encode())}) == {}
+    await shown_in(bot, "Use it with")
+    assert (await bot.services.find_schema("visit")).definition == VISIT
+
+
+@pytest.mark.parametrize(
+    ("typed", "at", "said"),
+    [
+        ({"name": {"value": "batch"}, "definition": {"value": "{}"}}, "name", "means something else"),
+        ({"name": {"value": "visit"}, "definition": {"value": "{"}}, "definition", "not JSON"),
+        ({"name": {"value": "visit"}}, "definition", extract_schemas.NEITHER),
+        (
+            {"name": {"value": "visit"}, "definition": {"value": "{}"}, "file": upload(b"{}")},
+            "file",
+            extract_schemas.BOTH,
+        ),
+    ],
+)
+async def test_what_is_wrong_with_a_schema_at_first_sight_is_said_at_its_input(
+    bot: RecordingBot, typed: dict[str, Any], at: str, said: str
+) -> None:
+    await bot.workspace.command("maya", "#ops", "/extract schemas add")
+    await shown_in(bot, extract_schemas.FILE)
+    ((block, words),) = (await bot.workspace.submit("maya", typed)).items()
+    assert block == at
+    assert said in words
+
+
+async def test_a_schema_whose_check_takes_long_is_acknowledged_at_once(
+    workspace: LocalWorkspace, conninfo: str
+) -> None:
+    checked = asyncio.Event()
+
+    async def add_slowly(name: str, definition: Any) -> None:
+        await checked.wait()
+        raise RuntimeError("the check tripped")
+
+    async with recording_bot(workspace, conninfo, add_schema=add_slowly) as bot:
+        await bot.workspace.command("maya", "#ops", "/extract schemas add")
+        await shown_in(bot, extract_schemas.FILE)
+        typed = {"name": {"value": "visit"}, "definition": {"value": json.dumps(VISIT)}}
+        async with asyncio.timeout(2):
+            assert await bot.workspace.submit("maya", typed) == {}
+        assert "Checking visit" in str(bot.modal("maya")["blocks"])
+        checked.set()
+        again = await shown_in(bot, "something went wrong on my side")
+    assert inputs_of(again)["Name"]["element"]["initial_value"] == "visit"

@@ -11,19 +11,24 @@ import json
 import os
 import sys
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
-from recording_bot import RecordingBot, recording_bot
+from recording_bot import Reading, RecordingBot, recording_bot
 from running_bot import until
+
+from grammars.engine.errors import EngineBusy, RemoteError
+from handlers import extract_batch_run
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from bot.demo import LocalWorkspace
+    from knowledge.schemas import Schema
 
 WORKER = Path(__file__).parent.parent / "quick_recorder.py"
 
@@ -138,6 +143,10 @@ async def test_a_threads_messages_are_read_by_its_link(bot: RecordingBot) -> Non
         "mail2-api is down, sev2, 2 users, Ana",
     ]
     assert all(one["thread_ts"] == first for one in bot.ours("#ops"))
+    lines = [json.loads(line) for line in contents(bot)["jsonl"].splitlines()]
+    assert lines[0]["link"] == link
+    assert f"?thread_ts={first}&cid=" in lines[1]["link"]
+    assert lines[1]["evidence"]["/service"] == {"quote": "mail1-api", "start": 0, "end": 9}
 
 
 async def test_a_message_that_cannot_be_read_does_not_end_the_batch(bot: RecordingBot) -> None:
@@ -168,3 +177,90 @@ async def test_another_channels_thread_is_not_read(bot: RecordingBot) -> None:
     await bot.workspace.command("maya", "#ops", f"/extract batch incident {link}")
     (whisper,) = await bot.whispers("#ops")
     assert "another channel" in whisper["text"]
+
+
+@dataclass(slots=True)
+class Tripping(Reading):
+    """Raises `errors` in turn, and at every text that says so."""
+
+    errors: list[Exception] = field(default_factory=list)
+
+    async def __call__(self, schema: Schema, text: str, **given: Any) -> Any:
+        if self.errors:
+            raise self.errors.pop(0)
+        if "trip" in text:
+            raise TypeError("unhashable type: 'dict'")
+        return await Reading.__call__(self, schema, text, **given)
+
+
+async def test_a_message_that_trips_the_program_does_not_end_the_batch(
+    workspace: LocalWorkspace, conninfo: str
+) -> None:
+    async with recording_bot(workspace, conninfo, extract=Tripping()) as bot:
+        await bot.workspace.say("jonas", "#ops", "trip over this")
+        await say(bot, 1)
+        await bot.workspace.command("maya", "#ops", "/extract batch incident")
+        await finished(bot)
+        tripped, read = csv.DictReader(io.StringIO(contents(bot)["csv"]))
+    assert "something went wrong on my side" in tripped["error"]
+    assert (read["Service"], read["error"]) == ("mail1-api", "")
+
+
+async def test_a_model_that_is_out_is_waited_for(workspace: LocalWorkspace, conninfo: str) -> None:
+    out: list[Exception] = [RemoteError("The model server cannot be reached."), EngineBusy(8)]
+    async with recording_bot(workspace, conninfo, extract=Tripping(errors=out)) as bot:
+        await say(bot, 2)
+        await bot.workspace.command("maya", "#ops", "/extract batch incident")
+        await finished(bot)
+        (progress,) = announcements(bot)
+    assert progress["text"] == "Incident report: 2 messages read, 2 records."
+
+
+def refused(status: int) -> RemoteError:
+    """Return what the engine raises where its server answers with a status."""
+    cause = RuntimeError()
+    cause.status_code = status  # type: ignore[attr-defined]  # as the client library's errors have it
+    error = RemoteError("The model server failed.")
+    error.__cause__ = cause
+    return error
+
+
+async def test_a_message_that_the_models_server_refuses_does_not_hold_up_the_rest(
+    workspace: LocalWorkspace, conninfo: str
+) -> None:
+    errors: list[Exception] = [refused(400) for _ in range(3)]
+    async with recording_bot(workspace, conninfo, extract=Tripping(errors=errors)) as bot:
+        await say(bot, 2)
+        await bot.workspace.command("maya", "#ops", "/extract batch incident")
+        await finished(bot)
+        (progress,) = announcements(bot)
+    assert progress["text"] == "Incident report: 2 messages read, 1 records, 1 could not be read."
+
+
+async def test_where_the_bot_is_not_invited_whoever_asked_is_told(bot: RecordingBot) -> None:
+    await bot.workspace.move("almanac", "#ops", join=False)
+    await bot.workspace.command("maya", "#ops", "/extract batch incident")
+    (told,) = await bot.said("maya")
+    place = bot.workspace.channel("#ops").id
+    assert told["text"].startswith(f"The messages in <#{place}> that you asked to have read by `incident`")
+    assert "Invite me" in told["text"]
+    assert await bot.rows("select finished_at is not null, error like '%%Invite me%%' from batches") == [
+        (True, True)
+    ]
+
+
+async def test_a_batch_that_cannot_be_finished_says_so_and_forgets_the_messages(
+    bot: RecordingBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trip(*_: Any) -> str:
+        raise RuntimeError("the files tripped")
+
+    monkeypatch.setattr(extract_batch_run, "as_csv", trip)
+    monkeypatch.setattr(extract_batch_run, "GIVE_UP_AT", 1)
+    await say(bot, 2)
+    await bot.workspace.command("maya", "#ops", "/extract batch incident")
+    (told,) = await bot.said("maya")
+    assert "something went wrong on my side" in told["text"]
+    assert "could not be finished" in announcements(bot)[0]["text"]
+    assert await bot.rows("select text from batch_rows") == [("",), ("",)]
+    assert await bot.rows("select finished_at is not null from batches") == [(True,)]

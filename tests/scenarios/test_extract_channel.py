@@ -70,6 +70,7 @@ async def test_a_reply_holds_the_record_where_it_is_complete(bot: RecordingBot) 
     ts = await bot.workspace.say("jonas", "#ops", COMPLETE)
     (card,) = await bot.said("#ops")
     assert card["thread_ts"] == ts
+    assert "subtype" not in card  # it is not sent to the channel as well
     assert "Posted without asking" in str(card["blocks"])
     assert bot.delivered.payloads[0][1]["confirmed_by"] is None
 

@@ -76,3 +76,21 @@ async def test_a_thread_becomes_a_form_a_correction_and_a_card(page: Page, bot: 
     record = bot.delivered.payloads[0][1]["record"]
     assert (record["users"], record["owner"]) == (45, "Jonas")
     assert [action["what"] for action in record["actions"]] == ["add an alert", "write it up"]
+
+
+async def test_a_schema_is_added_as_a_file_and_stays_chosen_where_the_name_is_refused(
+    page: Page, bot: RecordingBot
+) -> None:
+    await bot.workspace.command("maya", "#ops", "/extract schemas add")
+    modal = page.get_by_role("dialog")
+    schema = b'{"title": "Visit", "type": "object", "properties": {"who": {"type": "string"}}}'
+    file = {"name": "visit.json", "mimeType": "application/json", "buffer": schema}
+    await modal.get_by_label("JSON Schema, as a file").set_input_files(file)
+    await modal.get_by_label("Name").fill("batch")
+    await modal.get_by_role("button", name="Add").click()
+    await expect(modal).to_contain_text("means something else")
+    await expect(modal).to_contain_text("visit.json")
+    await modal.get_by_label("Name").fill("visit")
+    await modal.get_by_role("button", name="Add").click()
+    await expect(modal).to_contain_text("Use it with")
+    assert (await bot.services.find_schema("visit")).title == "Visit"

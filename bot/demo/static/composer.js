@@ -1,7 +1,7 @@
 // Where a person types: Enter sends, @ # and / are completed, the arrow up edits.
 
 import { avatar } from "./avatars.js";
-import { h, icon } from "./dom.js";
+import { base64, h, icon } from "./dom.js";
 import { act } from "./net.js";
 import { toast } from "./overlay.js";
 import { state } from "./state.js";
@@ -63,13 +63,6 @@ export function composer(options) {
 
   return { node, focus: () => field.focus(), fill(text) { field.value = text; grow(); mark(); field.focus(); } };
 }
-
-const base64 = (file) => new Promise((resolve, reject) => {
-  const reader = new FileReader();
-  reader.onload = () => resolve(String(reader.result).split(",", 2)[1] ?? "");
-  reader.onerror = reject;
-  reader.readAsDataURL(file);
-});
 
 /** What can stand for the word before the caret: {text, label, hint, picture} rows. */
 function candidates(before) {

@@ -74,6 +74,14 @@ export function reconcile(container, items) {
   for (const node of known.values()) node.remove();
 }
 
+/** Return the content of a file that a person chose, in base64. */
+export const base64 = (file) => new Promise((resolve, reject) => {
+  const reader = new FileReader();
+  reader.onload = () => resolve(String(reader.result).split(",", 2)[1] ?? "");
+  reader.onerror = reject;
+  reader.readAsDataURL(file);
+});
+
 /** Keep what a person is looking at: at the bottom stay at the bottom. */
 export function stickToBottom(scroller, change) {
   const near = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 80;

@@ -1,7 +1,7 @@
 // Interactive Block Kit elements. A holder knows each element's value and what using it does:
 // `holder.value(block, element)`, and `holder.use(block, element, value)`.
 
-import { h, icon } from "./dom.js";
+import { base64, h, icon } from "./dom.js";
 import { textObject } from "./mrkdwn.js";
 import { confirm, menu } from "./overlay.js";
 import { state } from "./state.js";
@@ -15,7 +15,8 @@ const named = (block, element, otherwise) => (block.type === "input" ? null : la
 export function initialValue(element) {
   const found = Object.entries(element).find(([key]) => key.startsWith("initial_"))?.[1];
   if (Array.isArray(found)) return found.map((one) => one.value ?? one);
-  return found?.value ?? found ?? (element.type === "checkboxes" || element.type.startsWith("multi_") ? [] : "");
+  const several = ["checkboxes", "file_input"].includes(element.type) || element.type.startsWith("multi_");
+  return found?.value ?? found ?? (several ? [] : "");
 }
 
 /** Use an element, after the question that its `confirm` asks. */
@@ -153,6 +154,17 @@ function picker(type) {
       onchange: (event) => use(holder, block, element, event.target.value) });
 }
 
+function fileInput(block, element, holder) {
+  const kept = h("small", {}, (holder.value(block, element) || []).map((file) => file.name).join(", "));
+  const take = async (event) => {
+    const chosen = [...event.target.files];
+    kept.textContent = "";
+    await use(holder, block, element, await Promise.all(chosen.map(async (file) => ({ name: file.name, content: await base64(file) }))));
+  };
+  const accept = element.filetypes?.map((one) => `.${one}`).join(",");
+  return h("span", {}, h("input", { type: "file", class: "input", accept, multiple: element.max_files !== 1, onchange: take }), kept);
+}
+
 const RENDER = {
   button, overflow, feedback_buttons: feedback, icon_button: iconButton, workflow_button: button,
   checkboxes: (...given) => choices(...given, "checkbox"),
@@ -161,6 +173,7 @@ const RENDER = {
   number_input: typedInput("number", (one) => ({ min: one.min_value, max: one.max_value, step: one.is_decimal_allowed ? "any" : 1 })),
   email_text_input: typedInput("email"), url_text_input: typedInput("url"),
   datepicker: picker("date"), timepicker: picker("time"), datetimepicker: picker("datetime-local"),
+  file_input: fileInput,
   image: (_block, { image_url, alt_text }) => h("img", { class: "accessory", src: image_url, alt: alt_text, title: alt_text }),
 };
 
