@@ -180,8 +180,9 @@ def compare(
 
     Of the sentence, its words read in their passage: the cosine of their mean with the question; how well
     they match the question's words (late interaction: Khattab and Zaharia 2020, arXiv:2004.12832, the rarer
-    ones weighing more); the share of the question's words that it holds; how far it is behind the prompt's best in each of the
-    three; its length; its place in its passage. Of its passage: the cosine, the share of the words, the rank.
+    ones weighing more); the share of the question's words that it holds; how far it is behind the prompt's
+    best in each of the three; its length; its place in its passage. Of its passage: the cosine, the share of
+    the words, the rank.
 
     Args:
         glance: what reads the texts.
