@@ -70,8 +70,8 @@ def entries(definition: Any, record: Any, fold: Fold = "nothing") -> list[Entry]
 def without(record: Any, missing: Iterable[str]) -> Any:
     """Return the record without the leaves that its text does not state."""
     kept = deepcopy(record)
-    for at in sorted(missing, reverse=True):
-        path = steps(at)
+    ordered = sorted(map(steps, missing), key=lambda path: [(len(step), step) for step in path])
+    for path in reversed(ordered):  # so that an item's number still holds when it goes
         holder = find(kept, path[:-1])
         if path and isinstance(holder, dict | list):
             place(kept, path, ABSENT)

@@ -41,10 +41,21 @@ def test_dates_become_iso(text: str, days: list[str]) -> None:
         ("at noon on 3 May 2026", ["2026-05-03T12:00:00Z"]),
         ("on 3 May 2026, in release 4.12.1", ["2026-05-03T00:00:00Z"]),
         ("at 25:99, at 12:61", []),
+        ("2026-03-09T14:05:00+02:00", ["2026-03-09T14:05:00+02:00"]),
+        ("2026-03-09T14:05-0500 and no more", ["2026-03-09T14:05:00-05:00"]),
+        ("9 Mar 2026 14:05:00 -0500", ["2026-03-09T14:05:00-05:00"]),
+        ("Started 2026-03-09T14:05:00.123Z.", ["2026-03-09T14:05:00.123Z"]),
+        ("2026-03-09 14:05:00,123 ERROR", ["2026-03-09T14:05:00.123Z"]),
+        ("2026-03-09T14:05:00.5+05:30", ["2026-03-09T14:05:00.5+05:30"]),
+        ("14:05 UTC+2 on 3 May 2026", ["2026-05-03T14:05:00+02:00"]),
+        ("14:05 JST today", []),
+        ("down since 14:05 AEST", []),
+        ("9 March 2026 from 09:00 to 12:00, not 13:00-14:00", ["09:00", "12:00", "13:00"]),
     ],
 )
 def test_moments_are_dates_with_the_time_beside_them(text: str, moments: list[str]) -> None:
-    assert [moment.value for moment in find_moments(text, DAY)] == moments
+    times = [moment if "T" in moment else f"2026-03-09T{moment}:00Z" for moment in moments]
+    assert [moment.value for moment in find_moments(text, DAY)] == times
 
 
 def test_a_text_of_nothing_but_moments_is_read_in_bounded_time() -> None:
@@ -62,6 +73,12 @@ def test_a_text_of_nothing_but_moments_is_read_in_bounded_time() -> None:
         ("45% of it", "45", "%"),
         ("it stays at -20 °C", "-20", ""),
         ("half a dozen eggs", "6", "egg"),
+        ("cost was $1.5M", "1500000", "USD"),
+        ("a budget of €3 mn", "3000000", "EUR"),
+        ("1.5m EUR", "1500000", "EUR"),
+        ("3M users", "3000000", "user"),
+        ("2m of cable", "2", "m"),
+        ("a balance of -$5", "-5", "USD"),
     ],
 )
 def test_numbers_are_read_with_their_unit(text: str, value: str, unit: str) -> None:
@@ -73,10 +90,23 @@ def test_figures_inside_codes_and_addresses_are_no_numbers() -> None:
     assert find_numbers("CC-410, v1.2.3, 10.0.0.5, INC4711") == []
 
 
-def test_offsets_are_those_of_the_figure() -> None:
-    text = "about £1,200 a year"
+@pytest.mark.parametrize(
+    ("text", "figure"), [("about £1,200 a year", "1,200"), ("it was -5 degrees", "-5"), ("$1.5M", "1.5M")]
+)
+def test_offsets_are_those_of_the_figure(text: str, figure: str) -> None:
     (found,) = find_numbers(text)
-    assert text[found.start : found.end] == "1,200"
+    assert text[found.start : found.end] == figure
+
+
+def test_a_figure_that_no_number_holds_is_none() -> None:
+    assert find_numbers("1" * 400 + ".5 EUR") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "day"), [("yesterday", date.min), ("last Monday", date.min), ("tomorrow", date.max)]
+)
+def test_a_day_beyond_the_calendar_is_none(text: str, day: date) -> None:
+    assert find_dates(text, day) == []
 
 
 @pytest.mark.parametrize(

@@ -283,3 +283,7 @@ def test_json_that_is_none_is_refused_at_its_input() -> None:
     fine = read_form(form, {"1.0": {"value": {"type": "plain_text_input", "value": '["<@U1>"]'}}})
     assert fine.record == {"any": ["<@U1>"]}
     assert ABSENT not in fine.record.values()
+
+
+def test_what_is_left_out_of_a_list_is_what_was_named() -> None:
+    assert without({"t": list(range(12))}, ["/t/2", "/t/10"]) == {"t": [0, 1, 3, 4, 5, 6, 7, 8, 9, 11]}

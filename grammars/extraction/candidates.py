@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from grammars.extraction.dates import find_dates
@@ -49,7 +49,12 @@ class Candidate:
 
 def candidates(leaf: Field, layout: Layout, reference: date) -> list[Candidate]:
     """Return what may be the value of a leaf that is neither an object nor an array."""
-    return list(islice(dict.fromkeys(_of_kind(leaf, layout, reference)), MOST))
+    found: dict[str, Candidate] = {}
+    for one in _of_kind(leaf, layout, reference):
+        found.setdefault(json.dumps([one.start, one.end, one.value, one.unit]), one)
+        if len(found) == MOST:
+            break
+    return list(found.values())
 
 
 def group(leaf: Field) -> str:

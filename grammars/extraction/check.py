@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
+import re
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from dataclasses import asdict, dataclass
@@ -17,9 +19,10 @@ if TYPE_CHECKING:
 SECONDS = 15  # by the clock; the child has fewer of its processor's
 LONGEST = 256 * 1024  # characters of JSON
 DEEPEST = 48  # objects and lists within one another
-MOST_VALUES = 20_000  # values in all of the schema
+MOST_VALUES = 40_000  # values in all of the schema, names of members included
 MOST_OPTIONS = 2_000  # of one enum
 
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _TOO_SLOW = "compiling it takes too long or too much memory. Simplify its patterns, limits and references."
 
 
@@ -111,14 +114,29 @@ def _problem(definition: Any) -> str | None:
             return f"it is nested more than {DEEPEST} levels deep."
         if count > MOST_VALUES:
             return f"it holds more than {MOST_VALUES:,} values."
-        following: list[Any] = []
-        for value in level:
-            if isinstance(value, dict):
-                if len(value.get("enum", ()) if isinstance(value.get("enum"), list) else ()) > MOST_OPTIONS:
-                    return f"an enum has more than {MOST_OPTIONS:,} options."
-                following += value.values()
-            elif isinstance(value, list):
-                following += value
-        level = following
+        if wrong := next(filter(None, map(_wrong, level)), None):
+            return wrong
+        level = [part for value in level for part in _parts(value)]
     size = len(json.dumps(definition))
     return f"it has {size:,} characters; the limit is {LONGEST:,}." if size > LONGEST else None
+
+
+def _parts(value: Any) -> list[Any]:
+    """Return what a value holds, the names of its members included."""
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    return value if isinstance(value, list) else []
+
+
+def _wrong(value: Any) -> str | None:
+    if (
+        isinstance(value, dict)
+        and isinstance(options := value.get("enum"), list)
+        and len(options) > MOST_OPTIONS
+    ):
+        return f"an enum has more than {MOST_OPTIONS:,} options."
+    if isinstance(value, str) and _NO_TEXT.search(value):
+        return "it holds a null character, or half of a surrogate pair."
+    if isinstance(value, float) and not math.isfinite(value):
+        return "it holds a number beyond all bounds."
+    return None

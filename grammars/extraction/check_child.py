@@ -8,14 +8,19 @@ import sys
 from typing import Any
 
 from grammars.extraction.complete import complete
+from grammars.extraction.example import catastrophic
+from grammars.extraction.fields import read_fields
 from grammars.extraction.grammar import compiles, enforceable, subschemas
+from grammars.extraction.minimal import minimal
 from grammars.extraction.modern import modern
 from grammars.extraction.record import ExtractionError, Record, pointer
-from grammars.extraction.resolve import root
+from grammars.extraction.record_grammar import record_grammar
+from grammars.extraction.references import lost_reference
 from grammars.extraction.validate import Validator, check_meta
 
 MEMORY_BYTES = 2 << 30
 CPU_SECONDS = 4
+SAMPLE = "A text of some words."
 NO_VALUE = "no value that it admits was found: its keywords contradict one another, or cannot be met."
 
 
@@ -35,7 +40,7 @@ def main() -> None:
 def inspect(definition: Any) -> dict[str, Any]:
     """Return `{"enforced", "validated"}`, or `{"refused"}` with why."""
     definition = modern(definition)
-    if wrong := check_meta(definition) or _references(definition):
+    if wrong := check_meta(definition) or lost_reference(definition) or _slow_pattern(definition):
         return {"refused": wrong}
     strict = compiles(definition)
     if strict is None:
@@ -49,29 +54,28 @@ def inspect(definition: Any) -> dict[str, Any]:
     return _usable(definition, {"enforced": False, "validated": validated})
 
 
-def _references(definition: Any) -> str | None:
-    """Return which reference leads out of the schema or nowhere; None where all are found."""
+def _slow_pattern(definition: Any) -> str | None:
+    """Return which pattern takes too long on some strings; None where none was found to."""
     for path, schema in subschemas(definition):
-        ref = schema.get("$ref")
-        if isinstance(ref, str) and not ref.startswith("#") and "$id" not in json.dumps(definition):
-            return f"{pointer((*path, '$ref'))} leads out of it ({ref[:80]}): bring its target into $defs."
+        for pattern in [schema.get("pattern"), *schema.get("patternProperties", ())]:
+            if isinstance(pattern, str) and catastrophic(pattern):
+                at = pointer(path) or "the root"
+                return f"{at}: the pattern {pattern[:80]!r} takes too long on some strings. Simplify it."
     return None
 
 
 def _usable(definition: Any, found: dict[str, Any]) -> dict[str, Any]:
-    """Return what was found, unless not even the shortest value satisfies the schema."""
-    validator = Validator(definition)
+    """Return what was found, unless not even the shortest value satisfies the schema.
+
+    Fields and grammar are made too: what takes too long here would take it again with each text.
+    """
     try:
-        complete(Record(_empty(definition)), definition, validator)
+        complete(Record(minimal(definition)), definition, Validator(definition))
     except ExtractionError:
         return {"refused": NO_VALUE}
+    read_fields(definition)
+    record_grammar(definition, SAMPLE)
     return found
-
-
-def _empty(definition: Any) -> Any:
-    from grammars.extraction.minimal import minimal_of
-
-    return minimal_of(root(definition))
 
 
 if __name__ == "__main__":

@@ -2,115 +2,158 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from grammars.extraction.minimal import minimal_of
-from grammars.extraction.record import ExtractionError, Record, pointer
-from grammars.extraction.resolve import Node, root
+from grammars.extraction.draft import Draft, within
+from grammars.extraction.minimal import MOST, another, lacking, minimal_of
+from grammars.extraction.modern import modern
+from grammars.extraction.record import ExtractionError, Path, pointer
+from grammars.extraction.witness import witnesses
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from jsonschema.exceptions import ValidationError
 
+    from grammars.extraction.record import Record
+    from grammars.extraction.resolve import Node
     from grammars.extraction.validate import Validator
 
+    Judge: TypeAlias = Callable[[Any], Sequence[ValidationError]]
+
+SECONDS = 4.0  # of all the validation that it takes
 _ROUNDS = 40
 INVALID = "No record that the schema admits could be made: {}. Loosen the schema there, or make it nullable."
 
-Path = tuple[str | int, ...]
 
-
-def complete(record: Record, definition: Any, validator: Validator) -> Record:
+def complete(record: Record, definition: Any, validator: Validator, invented: Sequence[Path] = ()) -> Record:
     """Return a record that is valid, its `missing` told.
 
+    Args:
+        record: what was read or written.
+        definition: the JSON Schema, checked.
+        validator: of the same.
+        invented: where the record says what the text does not; this is taken out first.
+
     Raises:
-        ExtractionError: a schema demands what neither the text states nor the shortest values satisfy.
+        ExtractionError: a schema demands what neither the text states nor the shortest values satisfy, or
+            validating it takes too long.
     """
-    node, value = root(definition), deepcopy(record.record)
-    value, missing = _fill(node, value, ())
+    judge: Judge = partial(validator.errors, until=time.monotonic() + SECONDS)
+    draft = Draft.of(record, definition)
+    for path in sorted(invented, key=_order, reverse=True):
+        draft.leave_out(path)
     for _ in range(_ROUNDS):
-        errors = validator.errors(value)
-        if not errors:
-            return _kept(record, value, missing)
-        value, missing = _mend(errors[-1], node, value, missing)
-    raise ExtractionError(INVALID.format(validator.why(value)))
+        if not (errors := judge(draft.value)):
+            return draft.kept(record)
+        _mend_all(draft, errors, definition, judge)
+    raise ExtractionError(INVALID.format(validator.why(draft.value)))
 
 
-def _kept(record: Record, value: Any, missing: set[Path]) -> Record:
-    """Return the record without evidence of what is no longer in it."""
-    gone = {pointer(path) for path in missing}
-    evidence = {at: span for at, span in record.evidence.items() if at not in gone and _has(value, at)}
-    margins = {at: margin for at, margin in record.margins.items() if at in evidence}
-    return replace(record, record=value, missing=tuple(sorted(gone)), evidence=evidence, margins=margins)
+def _order(path: Path) -> list[tuple[str, int]]:
+    """Return what sorts paths as they stand in a record: the tenth item behind the second."""
+    return [("", part) if isinstance(part, int) else (part, 0) for part in path]
 
 
-def _has(value: Any, at: str) -> bool:
-    for part in at.split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, dict) and name in value:
-            value = value[name]
-        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
-            value = value[int(name)]
-        else:
-            return False
-    return value is not None
+def _mend_all(draft: Draft, errors: Sequence[ValidationError], definition: Any, judge: Judge) -> None:
+    """Do something about each error, from the last to the first; once where one lies within another."""
+    done: list[Path] = []
+    for error in sorted(errors, key=lambda one: _order(tuple(one.absolute_path)), reverse=True):
+        path = tuple(error.absolute_path)
+        if not any(path[: len(one)] == one or one[: len(path)] == path for one in done):
+            done.append(path)
+            _mend(draft, path, error, definition, judge)
 
 
-def _fill(node: Node, value: Any, path: Path) -> tuple[Any, set[Path]]:
-    """Return a value with every required member that it lacks, and the leaves among these."""
-    missing: set[Path] = set()
-    if not isinstance(value, dict):
-        return value, missing
-    members = node.schema.get("properties", {})
-    for name in node.schema.get("required", ()):
-        if name not in value:
-            child = node.child(members.get(name, node.schema.get("additionalProperties", True)))
-            value[name] = minimal_of(child)
-            if value[name] is not None:
-                missing |= {(*path, name, *leaf) for leaf in _leaves(value[name])}
-    for name, member in value.items():
-        if name in members:
-            value[name], more = _fill(node.child(members[name]), member, (*path, name))
-            missing |= more
-    return value, missing
-
-
-def _leaves(value: Any) -> list[Path]:
-    if isinstance(value, dict) and value:
-        return [(name, *leaf) for name, member in value.items() for leaf in _leaves(member)]
-    return [] if value in (None, [], {}) else [()]
-
-
-def _mend(error: ValidationError, node: Node, value: Any, missing: set[Path]) -> tuple[Any, set[Path]]:
-    """Return the value without what one error is about: left out, null, or else its shortest."""
-    path: Path = tuple(error.absolute_path)
+def _mend(draft: Draft, path: Path, error: ValidationError, definition: Any, judge: Judge) -> None:
+    """Fill in what a value lacks; else leave it out, or take what the schema's grammar writes there."""
+    value, node = draft.at(path)
+    dispensable = draft.dispensable(path)
+    if (value or not dispensable) and _fill(draft, node, value, path, _wanted(error)):
+        return
     if not path:
-        raise ExtractionError(INVALID.format(error.message[:200]))
-    parent = value
-    for part in path[:-1]:
-        parent = parent[part]
-    within = node
-    for part in path[:-1]:
-        within = _inside(within, part)
-    last, child = path[-1], _inside(within, path[-1])
-    if isinstance(parent, list):
-        del parent[int(last)]
-    elif last not in within.schema.get("required", ()):
-        del parent[last]
+        _overlay(draft, error, definition, judge)
+    elif not dispensable and value == minimal_of(node):
+        draft.put(path, _witness(path, value, error, definition))
     else:
-        shortest = minimal_of(child)
-        if parent[last] == shortest:
-            raise ExtractionError(INVALID.format(f"{pointer(path)}: {error.message[:200]}"))
-        parent[last] = shortest
-        if shortest is not None:
-            missing = missing | {(*path, *leaf) for leaf in _leaves(shortest)}
-    return value, missing
+        draft.leave_out(path)
 
 
-def _inside(node: Node, part: str | int) -> Node:
-    schema = node.schema
-    if isinstance(part, int):
-        first = schema.get("prefixItems", [])
-        return node.child(first[part] if part < len(first) else schema.get("items", True))
-    return node.child(schema.get("properties", {}).get(part, schema.get("additionalProperties", True)))
+def _fill(draft: Draft, node: Node, value: Any, path: Path, wanted: dict[str, Any] | None = None) -> bool:
+    """Put in what a value and the parts of it lack, at its shortest; return whether that was anything.
+
+    `wanted` are members that it lacks besides, each with its schema; None: as the node says.
+    """
+    filled = False
+    if isinstance(value, dict):
+        lacked = {name: node.at(name) for name in lacking(node, value)}
+        for name, schema in (wanted or {}).items():
+            lacked.setdefault(name, node.at(name) if schema is None else node.child(schema))
+        for name, child in lacked.items():
+            draft.put((*path, name), minimal_of(child))
+        filled = bool(lacked)
+    elif isinstance(value, list):
+        for place in range(len(value), min(node.schema.get("minItems", 0), MOST)):
+            draft.put((*path, place), another(node, place, value))
+            filled = True
+    for part, inner in _inside(value):
+        filled |= _fill(draft, node.at(part), inner, (*path, part))
+    return filled
+
+
+def _inside(value: Any) -> list[tuple[Any, Any]]:
+    """Return the parts of a value that have parts themselves."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [(part, inner) for part, inner in pairs if isinstance(inner, dict | list)]
+
+
+def _wanted(error: ValidationError) -> dict[str, Any]:
+    """Return the members that an error says are lacking, with what the failing subschema says of them."""
+    if not isinstance(held := error.instance, dict) or not isinstance(error.schema, dict):
+        return {}
+    names: list[str] = []
+    demanded: Any = error.validator_value
+    if error.validator == "required":
+        names = demanded
+    elif error.validator == "dependentRequired":
+        names = [name for key, needed in demanded.items() if key in held for name in needed]
+    told = error.schema.get("properties", {})
+    return {name: told.get(name) for name in names if name not in held}
+
+
+def _witness(path: Path, value: Any, error: ValidationError, definition: Any) -> Any:
+    """Return what the schema's grammar writes at a place whose shortest value is not admitted.
+
+    Raises:
+        ExtractionError: it writes nothing else.
+    """
+    for one in witnesses(modern(definition)):
+        found = one
+        try:
+            for part in path:
+                found = found[part]
+        except (LookupError, TypeError):
+            continue
+        if found != value:
+            return found
+    raise ExtractionError(INVALID.format(f"{pointer(path)}: {error.message[:200]}"))
+
+
+def _overlay(draft: Draft, error: ValidationError, definition: Any, judge: Judge) -> None:
+    """Lay what the text states over a record that the schema's grammar writes.
+
+    Raises:
+        ExtractionError: none of these is valid.
+    """
+    held = draft.value if isinstance(draft.value, dict) else {}
+    made_up = {name for name in held if any(within(at, pointer((name,))) for at in draft.missing)}
+    stated = {name: member for name, member in held.items() if name not in made_up}
+    for one in witnesses(modern(definition)):
+        if isinstance(one, dict) and not judge({**one, **stated}):
+            draft.value = stated
+            for name in one.keys() - stated.keys():
+                draft.put((name,), one[name])
+            return
+    raise ExtractionError(INVALID.format(error.message[:200]))

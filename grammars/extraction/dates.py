@@ -116,7 +116,7 @@ def _full(match: re.Match[str], *, month_first: bool) -> DateSpan | None:
 def _loose(match: re.Match[str], today: date, *, month_first: bool) -> DateSpan | None:
     parts = match.groupdict()
     if parts.get("near"):
-        value: date | None = today + timedelta(days=_NEAR[" ".join(parts["near"].lower().split())])
+        value = _shifted(today, _NEAR[" ".join(parts["near"].lower().split())])
     elif parts.get("weekday"):
         value = _weekday(_DAYS[parts["weekday"].lower()], (parts.get("which") or "").lower(), today)
     elif parts.get("a"):
@@ -145,9 +145,16 @@ def _nearest(month: int, day: int, near: date) -> date | None:
     return min(filter(None, years), key=lambda value: abs((value - near).days), default=None)
 
 
-def _weekday(day: int, which: str, reference: date) -> date:
+def _shifted(day: date, days: int) -> date | None:
+    try:
+        return day + timedelta(days=days)
+    except OverflowError:  # before the first year, or after the last
+        return None
+
+
+def _weekday(day: int, which: str, reference: date) -> date | None:
     """`next` lies ahead, `last` behind, and else the nearest ahead, today included."""
     ahead = (day - reference.weekday()) % 7
     if which == "last":
-        return reference - timedelta(days=(reference.weekday() - day) % 7 or 7)
-    return reference + timedelta(days=(ahead or 7) if which == "next" else ahead)
+        return _shifted(reference, -((reference.weekday() - day) % 7 or 7))
+    return _shifted(reference, (ahead or 7) if which == "next" else ahead)

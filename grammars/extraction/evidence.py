@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from grammars.extraction.candidates import candidates
+from grammars.extraction.constants import free_strings
+from grammars.extraction.fields import read_fields
 from grammars.extraction.layout import Layout
 from grammars.extraction.record import Evidence, pointer
 from grammars.extraction.record_grammar import leaves_of
@@ -15,39 +17,42 @@ if TYPE_CHECKING:
 
     from grammars.extraction.fields import Field
     from grammars.extraction.layout import Span
-
-Path = tuple[str | int, ...]
+    from grammars.extraction.record import Path
 
 
 def find_evidence(
-    root: Field, value: Any, text: str, reference: date
+    definition: Any, value: Any, text: str, reference: date
 ) -> tuple[dict[str, Evidence], list[Path]]:
     """Return the span of each leaf that has one, and the strings that should have one and have none.
 
-    A string stands in the text as it is, white space and case aside; a date or a number by what it says. A
-    boolean, and an option that the text does not name, has no span.
+    A string stands in the text as it is, white space aside; a date or a number by what it says. A boolean,
+    and an option that the text does not name, has no span. Every string should have one that the schema does
+    not name itself, wherever it stands.
     """
     layout = Layout.of(text)
-    found: dict[str, Evidence] = {}
-    invented: list[Path] = []
-    for path, leaf in leaves_of(root, value):
-        span = _span(leaf, _at(value, path), layout, reference)
-        if span:
-            found[pointer(path)] = Evidence(text[slice(*span)], *span)
-        elif leaf.kind == "string":
-            invented.append(path)
-    return found, invented
+    spans = {
+        path: _span(leaf, _at(value, path), layout, reference)
+        for path, leaf in leaves_of(read_fields(definition), value)
+    }
+    free = list(free_strings(definition, value))
+    spans |= {path: _verbatim(told, layout.text) for path, told in free if not spans.get(path)}
+    found = {pointer(path): Evidence(text[slice(*span)], *span) for path, span in spans.items() if span}
+    return found, [path for path, _ in free if not spans[path]]
 
 
 def _span(leaf: Field, value: Any, layout: Layout, reference: date) -> Span | None:
     if leaf.kind in ("integer", "number") or leaf.schema.get("format") in ("date", "date-time"):
         like = (one for one in candidates(leaf, layout, reference) if one.value == value)
         return next((one.span for one in like), None)
-    if leaf.kind in ("string", "choice") and isinstance(value, str) and value.strip():
-        words = map(re.escape, value.replace("_", " ").split() if leaf.kind == "choice" else value.split())
-        match = re.search(r"\s+".join(words), layout.text, re.IGNORECASE if leaf.kind == "choice" else 0)
-        return match.span() if match else None
+    if leaf.kind == "choice" and isinstance(value, str):
+        return _verbatim(value.replace("_", " "), layout.text, re.IGNORECASE)
     return None
+
+
+def _verbatim(told: str, text: str, flags: int = 0) -> Span | None:
+    words = map(re.escape, told.split())
+    match = re.search(r"\s+".join(words), text, flags) if told.strip() else None
+    return match.span() if match else None
 
 
 def _at(value: Any, path: Path) -> Any:

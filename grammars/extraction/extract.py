@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from grammars.extraction.complete import complete
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from grammars.engine.protocol import Engine
 
 LONGEST = 200_000  # characters
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # what neither JSON in a database nor UTF-8 can hold
 EMPTY = "There is no text to extract from. Paste a message, or name a file that holds text."
 TOO_LONG = "The text has {:,} characters, and at most {:,} can be read at once. Give the part that matters."
 
@@ -30,7 +32,7 @@ async def extract(
         engine: the model; an extractive one is asked leaf by leaf, another writes the record at once.
         embed: texts to L2-normalised vectors; only an extractive engine needs it.
         definition: a JSON Schema that was checked.
-        text: any; what is no text in it counts as nothing.
+        text: any; a null character or half of a surrogate pair in it is read as U+FFFD.
         reference: the day that `yesterday` and dates without a year are counted from.
         max_tokens: the budget of an engine that writes the record at once.
 
@@ -38,7 +40,8 @@ async def extract(
         ExtractionError: there is no text, or too much of it, or no valid record could be made.
         EngineError: the model could not answer.
     """
-    if not text.strip():
+    text = _NO_TEXT.sub("\ufffd", text)
+    if not text.strip("\ufffd \t\r\n"):
         raise ExtractionError(EMPTY)
     if len(text) > LONGEST:
         raise ExtractionError(TOO_LONG.format(len(text), LONGEST))

@@ -32,6 +32,7 @@ WINDOW = 7
 def texts(asked: Asked, layout: Layout, found: Sequence[Candidate]) -> list[str]:
     """Return the texts whose vectors `features` needs."""
     needed = {asked.question, *(layout.text[slice(*clause)] for clause in layout.clauses)}
+    needed.update(map(asked.option, asked.leaf.options))
     for candidate in found:
         needed |= {_window(asked, layout, candidate), *_own(asked, layout, candidate)}
         needed |= {_exchange(layout, candidate.start), layout.label(candidate.start) or " "}
@@ -39,8 +40,6 @@ def texts(asked: Asked, layout: Layout, found: Sequence[Candidate]) -> list[str]
 
 
 def _own(asked: Asked, layout: Layout, candidate: Candidate) -> tuple[str, ...]:
-    if group(asked.leaf) == "choice":
-        return (asked.option(candidate.value),)
     if group(asked.leaf) in ("free", "shaped"):
         return (asked.called, layout.text[slice(*candidate.span)])
     return ()

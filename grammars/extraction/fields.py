@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from grammars.extraction.resolve import Node, Schema, root
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DEEPEST = 6  # objects and arrays within one another; what lies deeper is left at its shortest value
-MOST = 200  # leaves of one schema that are asked of a text
+MOST = 200  # leaves of one schema that are asked of a text, and members of one object
+MOST_NODES = 2_000  # of one schema: where it has more, as by its circles, it is read less deep
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +60,36 @@ class Field:
 
 
 def read_fields(definition: Any) -> Field:
-    """Return the root field of a JSON Schema that was checked."""
-    return _field(root(definition), (), DEEPEST)
+    """Return the root field of a JSON Schema that was checked, as deep as the limits allow."""
+    node = root(definition)
+    for depth in range(DEEPEST, 1, -1):
+        try:
+            return _field(node, (), depth, count(1))
+        except _TooMany:
+            continue
+    return _field(node, (), 1, count(1))
 
 
-def _field(node: Node, path: tuple[str, ...], depth: int, *, required: bool = True) -> Field:
-    kind = _kind(node.schema) if depth else "other"
+class _TooMany(Exception):  # noqa: N818 - it reads as what happened
+    """The schema has more nodes than are read."""
+
+
+def _field(
+    node: Node, path: tuple[str, ...], depth: int, nodes: count[int], *, required: bool = True
+) -> Field:
+    if next(nodes) > MOST_NODES:
+        raise _TooMany
+    kind = _kind(node.schema)
+    if not depth and kind in ("object", "array"):
+        kind = "other"
     members, items = {}, None
     if kind == "object":
         needed = node.schema.get("required", ())
         for name, schema in list(node.schema.get("properties", {}).items())[:MOST]:
-            members[name] = _field(node.child(schema), (*path, name), depth - 1, required=name in needed)
+            child = node.child(schema)
+            members[name] = _field(child, (*path, name), depth - 1, nodes, required=name in needed)
     elif kind == "array":
-        items = _field(node.child(node.schema.get("items", True)), path, depth - 1)
+        items = _field(node.child(node.schema.get("items", True)), path, depth - 1, nodes)
     options = _options(node.schema)
     return Field(path, kind, node.schema, node.nullable, required, options, members, items)
 

@@ -50,17 +50,17 @@ def compiles(schema: Any, *, lenient: bool = False) -> str | None:
     """Return why llguidance refuses a schema; None where it takes it."""
     guided = {**schema, "x-guidance": OPTIONS | {"lenient": lenient}} if isinstance(schema, dict) else schema
     grammar = LLMatcher.grammar_from_json_schema(json.dumps(guided))
-    refused, told = LLMatcher.validate_grammar_with_warnings(grammar, _bytes())
+    refused, told = LLMatcher.validate_grammar_with_warnings(grammar, byte_tokenizer())
     return "; ".join(told) if refused else None
 
 
 def compiles_lark(lark: str) -> bool:
     """Whether llguidance takes a grammar."""
-    return not LLMatcher.validate_grammar(LLMatcher.grammar_from_lark(lark), _bytes())
+    return not LLMatcher.validate_grammar(LLMatcher.grammar_from_lark(lark), byte_tokenizer())
 
 
 @cache
-def _bytes() -> LLTokenizer:
+def byte_tokenizer() -> LLTokenizer:
     """Return a tokenizer of bytes: whether a grammar compiles does not depend on the model."""
     return LLTokenizer("byte")
 
@@ -72,17 +72,19 @@ def subschemas(
     if not isinstance(schema, dict):
         return
     yield path, schema
+    for step, part in parts(schema):
+        yield from subschemas(part, (*path, *step))
+
+
+def parts(schema: Schema) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Yield the subschemas right below one, with the steps that lead there."""
     for key in BY_NAME:
         if isinstance(members := schema.get(key), dict):
-            for name, member in members.items():
-                yield from subschemas(member, (*path, key, name))
+            yield from (((key, name), member) for name, member in members.items())
     for key in IN_LISTS:
-        if isinstance(parts := schema.get(key), list):
-            for place, part in enumerate(parts):
-                yield from subschemas(part, (*path, key, place))
-    for key in DIRECT:
-        if isinstance(part := schema.get(key), dict):
-            yield from subschemas(part, (*path, key))
+        if isinstance(listed := schema.get(key), list):
+            yield from (((key, place), part) for place, part in enumerate(listed))
+    yield from (((key,), schema[key]) for key in DIRECT if key in schema)
 
 
 def enforceable(schema: Any) -> tuple[Any, list[Unenforced]]:

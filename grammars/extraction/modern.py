@@ -8,6 +8,9 @@ from typing import Any
 from grammars.extraction.grammar import BY_NAME, DIRECT, IN_LISTS
 
 _OLD = ("exclusiveMinimum", "exclusiveMaximum")
+_COUNTS = tuple(
+    f"{end}{what}" for end in ("min", "max") for what in ("Items", "Length", "Properties", "Contains")
+)
 _ANCHOR = re.compile(r"#([A-Za-z_][-A-Za-z0-9._]*)")
 _RECURSIVE = "recursive"  # the name that the one recursive anchor of a 2019-09 schema gets
 
@@ -16,14 +19,18 @@ def modern(schema: Any) -> Any:
     """Return a schema as draft 2020-12 says it; what is of that draft already stays as it is.
 
     `items` as a list are `prefixItems`, limits that were flags numbers, `dependencies` are apart, an `$id`
-    that was a fragment is an anchor, and what refers to itself recursively does so dynamically. Of
-    alternatives those stay that can hold; where none can, the schema is `false`.
+    that was a fragment is an anchor, what refers to itself recursively does so dynamically, and `2.0` items
+    are two. Of alternatives those stay that can hold; where none can, the schema is `false`.
     """
     if not isinstance(schema, dict):
         return schema
-    said = {key: value for key, value in schema.items() if key != "$schema" or "2020-12" in str(value)}
+    said = {key: _whole(key, value) for key, value in schema.items() if key != "$schema"}
     said = _named(_limits(_dependencies(_items(said))))
     return _possible({key: _inside(key, value) for key, value in said.items()})
+
+
+def _whole(key: str, value: Any) -> Any:
+    return int(value) if key in _COUNTS and isinstance(value, float) and value.is_integer() else value
 
 
 def _possible(schema: dict[str, Any]) -> dict[str, Any] | bool:

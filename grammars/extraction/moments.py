@@ -17,16 +17,33 @@ if TYPE_CHECKING:
     from grammars.extraction.dates import DateSpan
 
 _HALF_DAY = 12
+_SHORT = 2  # digits of an offset that is hours alone
 _OFFSETS = {"UTC": "Z", "GMT": "Z", "Z": "Z", "BST": "+01:00", "CET": "+01:00", "CEST": "+02:00"}
-_OFFSETS |= {"EET": "+02:00", "EEST": "+03:00", "EST": "-05:00", "EDT": "-04:00", "CST": "-06:00"}
+_OFFSETS |= {
+    "MEZ": "+01:00",
+    "MESZ": "+02:00",
+    "EET": "+02:00",
+    "EEST": "+03:00",
+    "EST": "-05:00",
+    "EDT": "-04:00",
+    "CST": "-06:00",
+}
 _OFFSETS |= {"CDT": "-05:00", "MST": "-07:00", "MDT": "-06:00", "PST": "-08:00", "PDT": "-07:00"}
-_TIME = (
-    r"(?:(?P<hour>[01]?\d|2[0-4])(?:(?P<mark>[:.])(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?)?"
-    r"(?:\s?(?P<half>[ap])\.?m\b\.?)?|(?P<spoken>noon|midnight)\b)(?![\d:]|\.\d)"
-    rf"(?:\s?(?P<zone>{'|'.join(sorted(_OFFSETS, key=len, reverse=True))})\b)?"
+# A plain minus is an offset only behind seconds or in ISO 8601: `09:00-12:00` are two times.
+_HOURS = r"(?:0?\d|1[0-4])(?::?[0-5]\d)?(?![\d:])"
+_OFFSET = r"(?:0\d|1[0-4]):?[0-5]\d(?![\d:])"
+_STRANGE = (
+    r"(?-i:[A-Z]{1,3}[SD]T|BRT|CAT|EAT|HKT|ICT|MSK|PHT|PKT|SGT|WAT|WES?T|WIB)"  # zones that we do not know
 )
-_ALONE = re.compile(rf"(?<![\w:.,/-]){_TIME}", re.IGNORECASE)
-_BEHIND = re.compile(rf"\s*(?:,|T|at|from|um|@|-)?\s*{_TIME}", re.IGNORECASE)
+_TIME = (
+    r"(?P<iso>(?<![^\W\d_])T(?=\d))?(?:(?P<hour>[01]?\d|2[0-4])"
+    r"(?:(?P<mark>[:.])(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d)(?P<fraction>[.,]\d{1,9})?)?)?"
+    r"(?:\s?(?P<half>[ap])\.?m\b\.?)?|(?P<spoken>noon|midnight)\b)(?![\d:]|\.\d)"
+    rf"(?:\s?(?P<zone>{'|'.join(sorted(_OFFSETS, key=len, reverse=True))})\b(?P<from_zone>[+-]{_HOURS})?"
+    rf"|(?P<offset>(?(second)\s?[+-]|\s?\+){_OFFSET}|(?(iso)-{_OFFSET}|(?!)))|\s?(?P<strange>{_STRANGE})\b)?"
+)
+_ALONE = re.compile(rf"(?<![\w:.,/+-]){_TIME}", re.IGNORECASE)
+_BEHIND = re.compile(rf"\s*(?:,|at|from|um|@|-)?\s*{_TIME}", re.IGNORECASE)
 _JOINING = re.compile(r"\s*(?:,|on|of|the|am|\()?\s*(?:[A-Za-z]{3,9},?\s+)?", re.IGNORECASE)
 _NEAR = 20  # characters between a time and the date behind it
 
@@ -45,7 +62,7 @@ def find_moments(text: str, reference: date) -> list[MomentSpan]:
 
     A date's time is the one right behind it or right before it, and else midnight; a time that stands alone
     is on the day that was named last before it, else first after it, else on `reference`. UTC, where no zone
-    is named.
+    is named; where a zone is named that we do not know, there is no moment.
     """
     dates = find_dates(text, reference)
     times = _times(text, dates)
@@ -55,11 +72,12 @@ def find_moments(text: str, reference: date) -> list[MomentSpan]:
         if clock:
             used.add(clock.end())
             start, end = min(day.start, clock.start()), max(day.end, clock.end())
-            found.append(MomentSpan(start, end, _moment(day.value, clock)))
+            found += _moments(start, end, day.value, clock)
         else:
             found.append(MomentSpan(day.start, day.end, f"{day.value.isoformat()}T00:00:00Z"))
-    alone = (match for match in times if match.end() not in used)
-    found += [MomentSpan(*match.span(), _moment(_day(dates, match, reference), match)) for match in alone]
+    for match in times:
+        if match.end() not in used:
+            found += _moments(*match.span(), _day(dates, match, reference), match)
     return sorted(found, key=lambda one: one.start)
 
 
@@ -95,11 +113,27 @@ def _day(dates: Sequence[DateSpan], match: re.Match[str], reference: date) -> da
     return dates[max(place - 1, 0)].value if dates else reference
 
 
-def _moment(day: date, match: re.Match[str]) -> str:
-    zone = _OFFSETS[(match["zone"] or "UTC").upper()]
-    if match["spoken"]:
-        return f"{day.isoformat()}T{_HALF_DAY if match['spoken'].lower() == 'noon' else 0:02}:00:00{zone}"
-    hour = int(match["hour"]) % (2 * _HALF_DAY)
-    if half := match["half"]:
+def _moments(start: int, end: int, day: date, clock: re.Match[str]) -> list[MomentSpan]:
+    """Return the moment of a time of day; none, where its zone is not known."""
+    if clock["strange"]:
+        return []
+    return [MomentSpan(start, end, f"{day.isoformat()}T{_time(clock)}{_zone(clock)}")]
+
+
+def _time(clock: re.Match[str]) -> str:
+    if clock["spoken"]:
+        return "12:00:00" if clock["spoken"].lower() == "noon" else "00:00:00"
+    hour = int(clock["hour"]) % (2 * _HALF_DAY)
+    if half := clock["half"]:
         hour = hour % _HALF_DAY + (_HALF_DAY if half.lower() == "p" else 0)
-    return f"{day.isoformat()}T{hour:02}:{match['minute'] or '00'}:{match['second'] or '00'}{zone}"
+    fraction = (clock["fraction"] or "").replace(",", ".")
+    return f"{hour:02}:{clock['minute'] or '00'}:{clock['second'] or '00'}{fraction}"
+
+
+def _zone(clock: re.Match[str]) -> str:
+    """Return the offset as RFC 3339 has it; that of `UTC+2` is two hours."""
+    if not (told := clock["offset"] or clock["from_zone"]):
+        return _OFFSETS[(clock["zone"] or "UTC").upper()]
+    digits = re.sub(r"\D", "", told)
+    hours, minutes = (digits[:-2], digits[-2:]) if len(digits) > _SHORT else (digits, "00")
+    return f"{told.strip()[0]}{hours:>02}:{minutes}"

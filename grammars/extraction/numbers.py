@@ -13,7 +13,8 @@ _UNITS = """
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()  # noqa: SIM905 - as above
 _WORDS = {word: n for n, word in enumerate(_UNITS)} | {word: 10 * n for n, word in enumerate(_TENS, 2)}
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "dozen": 12}
-_SUFFIXES = {"k": 1000, "bn": 10**9}
+_SUFFIXES = {"k": 1000, "m": 10**6, "mn": 10**6, "bn": 10**9}
+LONGEST = 40  # characters of a figure: more is no number that anyone wrote
 _CODES = "EUR|USD|GBP|CHF|JPY|INR|CNY|SEK|NOK|DKK|PLN|CZK|CAD|AUD|NZD|BRL|MXN|ZAR|SGD|HKD"
 _LONE = {"once": 1, "twice": 2, "a dozen": 12, "half a dozen": 6, "a couple": 2}
 
@@ -21,9 +22,14 @@ _NAMES = "|".join(sorted([*_WORDS, *_SCALES], key=len, reverse=True))
 _SPELT = rf"(?:(?:a\s+)?(?:{_NAMES})(?:[\s-]+(?:and\s+)?(?:{_NAMES}))*|{'|'.join(_LONE)})"
 _DIGITS = r"\d{1,3}(?:[,' \u00a0\u202f]\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+,\d+|\d+(?:[.,]\d+)?"
 _CURRENCY = {"£": "GBP", "€": "EUR", "$": "USD", "¥": "JPY", "₹": "INR"}
+# `m` is a million before or behind a currency; else it is a metre or a minute, and only `M` a million.
+_SUFFIX = (
+    r"(?:k|bn)\b|(?-i:M)\b|\s(?:thousand|million|billion)\b"
+    rf"|\s?mn?\b(?=\s?(?:{_CODES})\b)|(?(currency)\s?mn?\b|(?!))"
+)
 _NUMBER = re.compile(
-    rf"(?<![\w.#/:])(?<!\w-)(?P<sign>[-\u2212](?=\d))?(?P<currency>[{''.join(_CURRENCY)}]|\b(?:{_CODES})\s)?\s?"
-    rf"(?:(?P<digits>{_DIGITS})(?P<suffix>(?:k|bn)\b|\s(?:thousand|million|billion)\b)?|(?P<spelt>\b{_SPELT}\b))"
+    rf"(?<![\w.#/:])(?<!\w-)(?P<sign>[-\u2212](?=[\d{''.join(_CURRENCY)}]))?(?P<currency>[{''.join(_CURRENCY)}]|\b(?:{_CODES})\s)?\s?"
+    rf"(?:(?P<digits>{_DIGITS})(?P<suffix>{_SUFFIX})?|(?P<spelt>\b{_SPELT}\b))"
     rf"(?:\s*(?P<unit>%|[^\W\d_]+))?",
     re.IGNORECASE,
 )
@@ -50,7 +56,8 @@ def find_numbers(text: str) -> list[NumberSpan]:
 
 def _read(match: re.Match[str], text: str) -> NumberSpan | None:
     group = "digits" if match["digits"] else "spelt"
-    start, end = match.start(group), match.end("suffix") if match["suffix"] else match.end(group)
+    start = match.start("sign") if match["sign"] else match.start(group)
+    end = match.end("suffix") if match["suffix"] else match.end(group)
     if group == "digits" and _CODE.match(text, end):
         return None
     value = _figure(match["digits"]) if match["digits"] else _spelt(match["spelt"])
@@ -75,6 +82,8 @@ def singular(word: str) -> str:
 
 
 def _figure(digits: str) -> Decimal | None:
+    if len(digits) > LONGEST:
+        return None
     plain = re.sub(r"[' \u00a0\u202f]", "", digits)
     if re.fullmatch(r"\d{1,3}(\.\d{3})+,\d+", plain):
         plain = plain.replace(".", "").replace(",", ".")

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from grammars.extraction.asked import Asked
+from grammars.extraction.candidates import group
 from grammars.extraction.fields import MOST, Field, read_fields
 from grammars.extraction.focus import Excerpt, focus
 from grammars.extraction.layout import Layout
 from grammars.extraction.lists import item_leaf, object_items, simple_items
+from grammars.extraction.rank import DEMANDED_AT, STATED_AT
 from grammars.extraction.record import Evidence, Record, pointer
 from grammars.extraction.scored import Scored, score
 
@@ -24,8 +26,7 @@ if TYPE_CHECKING:
     from grammars.extraction.candidates import Candidate
     from grammars.extraction.layout import Span
     from grammars.extraction.rank import Choice
-
-Path = tuple[str | int, ...]
+    from grammars.extraction.record import Path
 
 ABSENT: Any = object()  # a member that is left out
 FOCUSED = "The text is long: only the parts that come nearest to the fields were read."
@@ -88,7 +89,8 @@ class Draft:
             self.scored[part.path].best() if part.path in self.scored else None
         )
         demanded = part.required and not part.nullable
-        if choice is None or choice.candidate is None or not (choice.stated or demanded):
+        threshold = DEMANDED_AT.get(group(part), 0.0) if demanded else STATED_AT
+        if choice is None or choice.candidate is None or not choice.reaches(threshold):
             return None if part.nullable else ABSENT
         self.margins[pointer(path)] = round(choice.margin, 4)
         return self._cite(choice.candidate, path)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from grammars.answer.grammar import json_escape
 from grammars.extraction.fields import Field, read_fields
 from grammars.extraction.grammar import OPTIONS, compiles_lark, enforceable, subschemas
+from grammars.extraction.modern import modern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +32,7 @@ def record_grammar(definition: Any, text: str) -> str:
     schema with alternatives, open objects or circles is left to llguidance as a whole: its strings are
     compared with the text afterwards.
     """
-    loose, _ = enforceable(definition)
+    loose, _ = enforceable(modern(definition))
     grammar = _Grammar(loose if isinstance(loose, dict) else {})
     if all(_plain(schema) for _, schema in subschemas(loose)):
         grammar.rule("start", grammar.value(read_fields(loose)))
@@ -96,7 +97,10 @@ class _Grammar:
             schema = _bounded(schema)
         if part.nullable and part.kind != "choice":
             schema = {"anyOf": [{"type": "null"}, schema]}
-        schema |= {key: self.definition[key] for key in ("$defs", "definitions") if key in self.definition}
+        if any("$ref" in inner for _, inner in subschemas(schema)):
+            schema |= {
+                key: self.definition[key] for key in ("$defs", "definitions") if key in self.definition
+            }
         return _inline(schema)
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from referencing import Registry
+from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # it has no types
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
+from grammars.extraction.modern import modern
+from grammars.extraction.patterns import matches
+
 if TYPE_CHECKING:
+    from referencing import Registry
     from referencing._core import Resolver
 
 Schema: TypeAlias = dict[str, Any]
@@ -30,18 +34,44 @@ class Node:
         """Return the node of a subschema."""
         return _flat(schema, self.resolver, _MOST_HOPS)
 
+    def at(self, part: str | int) -> Node:
+        """Return the node of a member or an item."""
+        return self.child(self._below(part))
+
+    def _below(self, part: str | int) -> Any:
+        if isinstance(part, int):
+            first = self.schema.get("prefixItems", [])
+            return first[part] if part < len(first) else self.schema.get("items", True)
+        members = self.schema.get("properties", {})
+        if part in members:
+            return members[part]
+        patterns = self.schema.get("patternProperties", {})
+        alike = (schema for pattern, schema in patterns.items() if matches(pattern, part))
+        return next(alike, self.schema.get("additionalProperties", True))
+
 
 def root(definition: Any) -> Node:
-    """Return the root of a whole JSON Schema."""
-    resource = DRAFT202012.create_resource(definition)
-    registry: Registry[Any] = Registry().with_resource("", resource)
-    return _flat(definition, registry.resolver(), _MOST_HOPS)
+    """Return the root of a whole JSON Schema, of whatever draft."""
+    definition = modern(definition)
+    return _flat(definition, resolver_of(definition), _MOST_HOPS)
+
+
+def resolver_of(definition: Any) -> Resolver[Any]:
+    """Return what looks up the references of a whole schema: in it and the specifications, nowhere else."""
+    specifications: Registry[Any] = REGISTRY
+    return specifications.resolver_with_root(DRAFT202012.create_resource(definition))
+
+
+def within(schema: Schema, resolver: Resolver[Any]) -> Resolver[Any]:
+    """Return what looks up the references of a subschema, which may have a name of its own."""
+    return resolver.in_subresource(DRAFT202012.create_resource(schema)) if "$id" in schema else resolver
 
 
 def _flat(schema: Any, resolver: Resolver[Any], hops: int) -> Node:
     """Follow what the node refers to, merge what it is made of, and set null apart."""
     if not isinstance(schema, dict):
         return Node({} if schema is True else {"not": {}}, resolver, nullable=schema is True)
+    resolver = within(schema, resolver)
     merged = Node({key: value for key, value in schema.items() if key not in _COMPOSED}, resolver)
     if isinstance(ref := schema.get("$ref"), str) and hops:
         merged = _merge(merged, _lookup(ref, resolver, hops))

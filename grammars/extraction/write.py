@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +10,15 @@ from grammars.answer.partial import close_json
 from grammars.engine.protocol import AnswerPrompt, Request
 from grammars.extraction.complete import complete
 from grammars.extraction.evidence import find_evidence
-from grammars.extraction.fields import read_fields
 from grammars.extraction.minimal import minimal
-from grammars.extraction.record import ExtractionError, Record, pointer
-from grammars.extraction.record_grammar import leaves_of, record_grammar
+from grammars.extraction.record import ExtractionError, Record
+from grammars.extraction.record_grammar import record_grammar
+from grammars.extraction.validate import TOO_DEEP
 
 if TYPE_CHECKING:
     from datetime import date
 
     from grammars.engine.protocol import Engine, Generation
-    from grammars.extraction.fields import Field
-    from grammars.extraction.record import Evidence
     from grammars.extraction.validate import Validator
 
 SYSTEM = """\
@@ -57,6 +54,8 @@ async def write_record(
             return _record(generation, definition, text, validator, reference)
         except ExtractionError as error:
             problem = str(error)
+        except RecursionError:
+            problem = TOO_DEEP
     raise ExtractionError(INVALID.format(engine.name, problem))
 
 
@@ -76,48 +75,14 @@ def _record(
         ExtractionError: it is none, or not valid.
     """
     value = _parse(generation)
-    if not _finite(value):
-        raise ExtractionError("it holds a number beyond all bounds")
     if not generation.truncated and (why := validator.why(value)):
         raise ExtractionError(why)
-    root = read_fields(definition)
-    evidence, invented = find_evidence(root, value, text, reference)
-    for path in reversed(invented):
-        value = _without(value, path)
-    record = Record(value, evidence, truncated=generation.truncated)
-    if generation.truncated or invented:
-        return complete(record, definition, validator)
-    return replace(record, missing=_missing(record, root, evidence))
+    evidence, invented = find_evidence(definition, value, text, reference)
+    return complete(Record(value, evidence, truncated=generation.truncated), definition, validator, invented)
 
 
 def _parse(generation: Generation) -> Any:
     try:
         return close_json(generation.text) if generation.truncated else json.loads(generation.text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ExtractionError("it is not JSON") from None
-
-
-def _finite(value: Any) -> bool:
-    if isinstance(value, dict | list):
-        return all(map(_finite, value.values() if isinstance(value, dict) else value))
-    return not isinstance(value, float) or math.isfinite(value)
-
-
-def _without(value: Any, path: tuple[str | int, ...]) -> Any:
-    """Return a record without a leaf: null, whose place `complete` fills where null may not stand."""
-    parent = value
-    for part in path[:-1]:
-        parent = parent[part]
-    if not path:
-        return None
-    if isinstance(parent, list):
-        del parent[int(path[-1])]
-    else:
-        parent[path[-1]] = None
-    return value
-
-
-def _missing(record: Record, root: Field, evidence: dict[str, Evidence]) -> tuple[str, ...]:
-    """Return required strings that were left empty."""
-    empty = (path for path, leaf in leaves_of(root, record.record) if leaf.kind == "string")
-    return tuple(pointer(path) for path in empty if pointer(path) not in evidence)
