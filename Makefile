@@ -31,8 +31,8 @@ demo: setup ## The bot in a local workspace in the browser; ARGS='--knowledge DI
 start: setup ## The processes of the Procfile: release, bot and worker.
 	@$(BIN)/honcho start
 
-test: setup ## Run the tests; ARGS='-k name' picks some.
-	@$(BIN)/python -m pytest $(ARGS)
+test: setup ## Run the tests, on up to four cores; ARGS='-k name' picks some.
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: setup ## Ruff: every rule, and the format.
 	@$(BIN)/ruff check $(SOURCES)

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 JOIN = """
-import asyncio, sys
+import asyncio, signal, sys
 from pathlib import Path
 from knowledge.server import embedded_server
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever a shell in the background left
 
 async def main():
     leave = asyncio.Event()
