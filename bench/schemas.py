@@ -36,7 +36,7 @@ from llguidance import LLMatcher, LLTokenizer
 from grammars.extraction.check import LONGEST, SchemaRefused, check
 from grammars.extraction.complete import complete
 from grammars.extraction.read import read_record
-from grammars.extraction.record import ExtractionError
+from grammars.extraction.record import ExtractionError, Record
 from grammars.extraction.record_grammar import record_grammar
 from grammars.extraction.validate import Validator
 
@@ -272,8 +272,18 @@ def _write(definition: Any, kind: str, tally: Tally) -> None:
         if written is None:
             tally.written[f"{kind}: not ended"] += 1
         else:
-            admitted = validator.admits(json.loads(written))
-            tally.written[f"{kind}: {'valid' if admitted else 'not valid'}"] += 1
+            tally.written[f"{kind}: {_judged(json.loads(written), definition, validator)}"] += 1
+
+
+def _judged(value: Any, definition: Any, validator: Validator) -> str:
+    """Return what becomes of a value as it was written: numbers such as 1e999 are in the grammar of JSON."""
+    if validator.admits(value):
+        return "valid"
+    try:
+        mended = complete(Record(value), definition, validator)
+    except ExtractionError:
+        return "refused"
+    return "valid once mended" if validator.admits(mended.record) else "not valid"
 
 
 def _sample(grammar: str, draws: np.random.Generator) -> bytes | None:
