@@ -41,6 +41,7 @@ from grammars.answer import write_answer
 from grammars.answer.sentences import statements
 from grammars.embedded.layout import render
 from grammars.embedded.loading import WEIGHTS, load
+from grammars.embedded.readings import Readings
 from grammars.engine.generator import Loaded
 from grammars.engine.local import LocalEngine
 from grammars.engine.protocol import AnswerPrompt, PassageText
@@ -66,7 +67,11 @@ async def main() -> None:
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="trained parts of the embedded model")
     parser.add_argument("--limit", type=int, help="questions of each set, for a quick look")
     arguments = parser.parse_args()
-    async with open_embedder("embedded") as embedder, _engine(arguments.weights) as engine:
+    read = Readings()
+    async with (
+        open_embedder("embedded", readings=read) as embedder,
+        _engine(arguments.weights, read) as engine,
+    ):
         for name in arguments.sets:
             cases = (
                 [case async for case in development(arguments.data, engine, arguments.limit)]
@@ -81,9 +86,9 @@ async def main() -> None:
     _free(arguments)
 
 
-def _engine(weights: Path) -> LocalEngine:
+def _engine(weights: Path, readings: Readings) -> LocalEngine:
     def loaded() -> Loaded:
-        model, tokenizer = load(weights)
+        model, tokenizer = load(weights, readings)
         return Loaded(model, tokenizer, render)
 
     return LocalEngine("embedded", loaded, extractive=True)

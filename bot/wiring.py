@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from starlette.routing import Route
 
     from bot.config import Settings
+    from grammars.embedded.readings import Readings
     from grammars.engine.protocol import Engine
     from handlers.audience import Readers
     from handlers.services import AnswerQuestion, Known, Reading, Services
@@ -75,17 +76,19 @@ async def database(
 
 
 @asynccontextmanager
-async def embedder(settings: Settings) -> AsyncIterator[Embedder]:
-    """Open what turns text into vectors."""
+async def embedder(settings: Settings, readings: Readings | None = None) -> AsyncIterator[Embedder]:
+    """Open what turns text into vectors; `readings` are those that it shares with the engine."""
     from knowledge.embed import open_embedder
 
     key, reranker = plain(settings.almanac_embedder_key), settings.almanac_reranker
-    async with open_embedder(settings.almanac_embedder, api_key=key, reranker=reranker) as opened:
+    async with open_embedder(
+        settings.almanac_embedder, api_key=key, reranker=reranker, readings=readings
+    ) as opened:
         yield opened
 
 
 @asynccontextmanager
-async def serving(settings: Settings, pool: Pool) -> AsyncIterator[Serving]:
+async def serving(settings: Settings, pool: Pool, readings: Readings | None = None) -> AsyncIterator[Serving]:
     """Open the embedder that is set, beside what answers from an index that was built with another."""
     from knowledge.embed import open_embedder
     from knowledge.serving import Serving
@@ -93,20 +96,22 @@ async def serving(settings: Settings, pool: Pool) -> AsyncIterator[Serving]:
     def reopen(name: str) -> AbstractAsyncContextManager[Embedder]:
         same_server = name.partition("#")[0] == settings.almanac_embedder.partition("#")[0]
         key = plain(settings.almanac_embedder_key) if same_server else None
-        return open_embedder(name, api_key=key, reranker=settings.almanac_reranker)
+        return open_embedder(name, api_key=key, reranker=settings.almanac_reranker, readings=readings)
 
-    async with embedder(settings) as opened, Serving.opened(pool, opened, reopen) as serving:
+    async with embedder(settings, readings) as opened, Serving.opened(pool, opened, reopen) as serving:
         yield serving
 
 
 @asynccontextmanager
-async def engine(settings: Settings) -> AsyncIterator[Engine]:
-    """Open the model that answers."""
+async def engine(settings: Settings, readings: Readings | None = None) -> AsyncIterator[Engine]:
+    """Open the model that answers; `readings` are those that it shares with the embedder."""
     from grammars.engine import open_engine
 
     key = plain(settings.almanac_model_key)
     adapter, dtype = settings.almanac_adapter, settings.almanac_model_dtype
-    async with open_engine(settings.almanac_model, adapter=adapter, api_key=key, dtype=dtype) as opened:
+    async with open_engine(
+        settings.almanac_model, adapter=adapter, api_key=key, dtype=dtype, readings=readings
+    ) as opened:
         yield opened
 
 
@@ -126,7 +131,10 @@ def reach(settings: Settings) -> Reach:
 @asynccontextmanager
 async def answering(settings: Settings, pool: Pool, **limits: Any) -> AsyncIterator[AnswerQuestion]:
     """Open embedder and engine, and yield what answers a question with them."""
-    async with serving(settings, pool) as opened_serving, engine(settings) as opened_engine:
+    from grammars.embedded.readings import Readings
+
+    read = Readings()
+    async with serving(settings, pool, read) as opened_serving, engine(settings, read) as opened_engine:
         yield answerer(settings, pool, opened_serving, opened_engine, **limits)
 
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from grammars.embedded.readings import Readings
+    from grammars.engine.protocol import PassageText
+
 EMBEDDED = "embedded"
 REMOTE = "openai:"
 
@@ -46,8 +49,8 @@ class Matcher(Protocol):
     stage: str
     fused_weight: float
 
-    async def match(self, question: str, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return how well each text fits the question, higher is better: shape (len(texts),).
+    async def match(self, question: str, passages: Sequence[PassageText]) -> NDArray[np.float32]:
+        """Return how well each passage fits the question, higher is better: shape (len(passages),).
 
         Raises:
             EmbeddingError: with a sentence that says what to do.
@@ -60,7 +63,7 @@ class EmbeddingError(RuntimeError):
 
 @asynccontextmanager
 async def open_embedder(
-    spec: str, *, api_key: str | None = None, reranker: str | None = None
+    spec: str, *, api_key: str | None = None, reranker: str | None = None, readings: Readings | None = None
 ) -> AsyncIterator[Embedder]:
     """Open the embedder that `spec` names: `embedded`, a hub name or local path, or `openai:URL#MODEL`.
 
@@ -68,6 +71,7 @@ async def open_embedder(
         spec: which one.
         api_key: what its server asks for.
         reranker: a cross-encoder for the best passages, by hub name or path.
+        readings: of passages, which `embedded` shares with the embedded model.
 
     Raises:
         EmbeddingError: there is no such model, or its server does not answer.
@@ -76,7 +80,7 @@ async def open_embedder(
         from knowledge.rerank import Reranking
 
         async with (
-            open_embedder(spec, api_key=api_key) as embedder,
+            open_embedder(spec, api_key=api_key, readings=readings) as embedder,
             Reranking.opened(embedder, reranker) as reranking,
         ):
             yield reranking
@@ -89,7 +93,7 @@ async def open_embedder(
     else:
         from knowledge.embed_local import LocalEmbedder
 
-        async with LocalEmbedder.opened(spec, _local_path(spec)) as local:
+        async with LocalEmbedder.opened(spec, _local_path(spec), readings) as local:
             yield local
 
 

@@ -6,16 +6,18 @@ A BERT, as the embedded MiniLM is, reads without padding. Where there is a GPU (
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 
+from grammars.embedded.loading import passage_reader
 from grammars.embedded.precision import reading_type
-from knowledge.embed import EmbeddingError
+from grammars.embedded.readings import Reading, Readings
+from knowledge.embed import EMBEDDED, EmbeddingError
+from knowledge.passages import embedded_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -23,11 +25,13 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from grammars.embedded.readings import Line
+    from grammars.engine.protocol import PassageText
+
 # bfloat16 on the CPU compiles anew for each shape: every batch is one of these lengths and of a power of two
 # rows, but for the last of its length as many as BATCH_TOKENS hold.
 LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512)
 BATCH_TOKENS = 4096
-REMEMBERED = 512  # texts whose words' states are kept, at most 200 MB: some passages come again and again
 
 Result = TypeVar("Result")
 States: TypeAlias = "Callable[[torch.Tensor, torch.Tensor], torch.Tensor]"
@@ -46,12 +50,20 @@ class LocalEmbedder:
     _tokenizer: Any
     _limit: int
     _worker: ThreadPoolExecutor
-    _known: OrderedDict[str, NDArray[np.float16]] = field(default_factory=OrderedDict)
+    _cut: Callable[[PassageText], Line] | None
+    _readings: Readings
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, name: str, path: str) -> AsyncIterator[LocalEmbedder]:
+    async def opened(
+        cls, name: str, path: str, readings: Readings | None = None
+    ) -> AsyncIterator[LocalEmbedder]:
         """Load the model at `path` (a folder or a hub name).
+
+        Args:
+            name: what it is called; `embedded` reads passages as the embedded model does.
+            path: where it is.
+            readings: of passages, which the embedded model shares; default: its own.
 
         Raises:
             EmbeddingError: there is no such model, or it is not an encoder.
@@ -60,7 +72,9 @@ class LocalEmbedder:
         try:
             loading = asyncio.get_running_loop().run_in_executor(worker, _load, path)
             states, dimensions, tokenizer, limit = await loading
-            yield cls(name, dimensions, states, tokenizer, limit, worker)
+            cut = passage_reader() if name == EMBEDDED else None
+            shared = readings if cut and readings else Readings()
+            yield cls(name, dimensions, states, tokenizer, limit, worker, cut, shared)
         finally:
             worker.shutdown(wait=False, cancel_futures=True)
 
@@ -70,50 +84,52 @@ class LocalEmbedder:
         Each batch is its own turn of the worker, so that a question waits for one batch of an index at most.
         """
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
-        async for rows, read in self._read(texts, self._embed):
+        lines = await self._in_worker(self._encode, texts) if texts else []
+        async for rows, read in self._read(lines, self._embed):
             vectors[rows] = read
         return vectors
 
-    async def match(self, question: str, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return the mean cosine of each token of the question with each text's nearest, one a text.
+    async def match(self, question: str, passages: Sequence[PassageText]) -> NDArray[np.float32]:
+        """Return the mean cosine of each token of the question with each passage's nearest, one a passage.
 
-        The texts' own states are kept, in half precision: the next question finds many of them again.
+        The passages' own states are kept: the next question finds many of them again.
         """
-        fresh = [question, *dict.fromkeys(text for text in texts if text not in self._known)]
-        states = [np.empty((0, self.dimensions), dtype=np.float32)] * len(fresh)
-        async for rows, read in self._read(fresh, self._words):
-            for row, words in zip(rows, read, strict=True):
-                states[row] = words
-        asked, *others = states
-        known = {text: self._known[text] for text in texts if text in self._known}
-        known |= {text: words.astype(np.float16) for text, words in zip(fresh[1:], others, strict=True)}
-        self._remember(known)
-        nearest = [(asked @ known[text].astype(np.float32).T).max(1, initial=-1.0) for text in texts]
-        return np.array([cosines.sum() / max(1, len(asked)) for cosines in nearest], dtype=np.float32)
+        lines = await self._in_worker(lambda: [self._line(passage) for passage in passages])
+        (asked,) = await self._in_worker(self._encode, [question])
+        known = self._readings.of(lines)
+        fresh = list(dict.fromkeys(line for line in lines if line not in known))
+        read = dict(zip([asked, *fresh], await self._alone([asked, *fresh]), strict=True))
+        self._readings.keep({line: read[line] for line in fresh})
+        return await self._in_worker(_matches, read[asked], [(known | read)[line] for line in lines])
 
-    def _remember(self, known: dict[str, NDArray[np.float16]]) -> None:
-        """Keep what was read, the latest longest."""
-        for text, words in known.items():
-            self._known[text] = words
-            self._known.move_to_end(text)
-        while len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
+    async def _alone(self, lines: Sequence[Line]) -> list[Reading]:
+        """Return the readings of lines, on the CPU."""
+        states: dict[int, Reading] = {}
+        async for rows, read in self._read(lines, self._readings_of):
+            states |= dict(zip(rows, read, strict=True))
+        return [states[row] for row in range(len(lines))]
 
     async def _read(
-        self, texts: Sequence[str], read: Callable[[list[list[int]], int], Result]
+        self, lines: Sequence[Line], read: Callable[[list[Line], int], Result]
     ) -> AsyncIterator[tuple[list[int], Result]]:
-        """Yield the numbers of the texts of each batch, and what was read of them."""
-        loop = asyncio.get_running_loop()
-        encoded = await loop.run_in_executor(self._worker, self._encode, texts) if texts else []
-        for length, rows in _batches([len(tokens) for tokens in encoded]):
-            batch = [encoded[row] for row in rows]
-            yield rows, await loop.run_in_executor(self._worker, read, batch, length)
+        """Yield the numbers of the lines of each batch, and what was read of them."""
+        for length, rows in _batches([len(line) for line in lines]):
+            yield rows, await self._in_worker(read, [lines[row] for row in rows], length)
 
-    def _encode(self, texts: Sequence[str]) -> list[list[int]]:
+    async def _in_worker(self, call: Callable[..., Result], *arguments: Any) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, call, *arguments)
+
+    def _encode(self, texts: Sequence[str]) -> list[Line]:
         tokens = self._tokenizer(list(texts), truncation=True, max_length=self._limit)["input_ids"]
-        return [list(row) for row in tokens]
+        return [tuple(row) for row in tokens]
 
-    def _embed(self, batch: list[list[int]], length: int) -> NDArray[np.float32]:
+    def _line(self, passage: PassageText) -> Line:
+        """Return what is read of a passage: the embedded model's own cut, where it may share the reading."""
+        if self._cut:
+            return self._cut(passage)
+        return self._encode([embedded_text(passage.title, passage.heading, passage.text)])[0]
+
+    def _embed(self, batch: list[Line], length: int) -> NDArray[np.float32]:
         """Embed one batch: token ids (B, T) to unit vectors (B, H), mean-pooled over the real tokens."""
         import torch
 
@@ -122,14 +138,11 @@ class LocalEmbedder:
         vectors: NDArray[np.float32] = torch.nn.functional.normalize(pooled, dim=-1)[: len(batch)].numpy()
         return vectors
 
-    def _words(self, batch: list[list[int]], length: int) -> list[NDArray[np.float32]]:
-        """Return each row's unit states (tokens, H), without the marks at its ends."""
-        import torch
+    def _readings_of(self, batch: list[Line], length: int) -> list[Reading]:
+        states, _ = self._forward(batch, length)
+        return [Reading.of(row[: len(line)]) for row, line in zip(states, batch, strict=False)]
 
-        states = torch.nn.functional.normalize(self._forward(batch, length)[0], dim=-1).numpy()
-        return [line[1 : len(tokens) - 1] for line, tokens in zip(states, batch, strict=False)]
-
-    def _forward(self, batch: list[list[int]], length: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def _forward(self, batch: list[Line], length: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the states (B or more, T, H) of token ids, and which of them (B or more, T) are real."""
         import torch
 
@@ -140,6 +153,19 @@ class LocalEmbedder:
             mask[row, : len(tokens)] = 1
         with torch.inference_mode():
             return self._states(ids, mask), mask
+
+
+def _matches(asked: Reading, passages: Sequence[Reading]) -> NDArray[np.float32]:
+    """Return the mean cosine of the states of `asked` with the nearest of each passage's."""
+    from torch.nn import functional
+
+    words = functional.normalize(asked.states.float(), dim=-1)
+    found = np.zeros(len(passages), dtype=np.float32)
+    for row, passage in enumerate(passages):
+        if len(words):
+            near = words @ functional.normalize(passage.states.float(), dim=-1).T
+            found[row] = float(near.amax(1).mean()) if near.shape[1] else -1.0
+    return found
 
 
 def _load(path: str) -> tuple[States, int, Any, int]:

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from knowledge.embed import EmbeddingError
+from knowledge.passages import embedded_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from numpy.typing import NDArray
 
+    from grammars.engine.protocol import PassageText
     from knowledge.embed import Embedder
 
 LONGEST = 512  # tokens of question and passage together
@@ -52,10 +54,11 @@ class Reranking:
         finally:
             worker.shutdown(wait=False, cancel_futures=True)
 
-    async def match(self, question: str, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return how well each text answers the question, 0 to 1: shape (len(texts),)."""
+    async def match(self, question: str, passages: Sequence[PassageText]) -> NDArray[np.float32]:
+        """Return how well each passage answers the question, 0 to 1: shape (len(passages),)."""
+        texts = [embedded_text(passage.title, passage.heading, passage.text) for passage in passages]
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._worker, self._score, question, list(texts))
+        return await loop.run_in_executor(self._worker, self._score, question, texts)
 
     def _score(self, question: str, texts: list[str]) -> NDArray[np.float32]:
         import torch

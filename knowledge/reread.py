@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from knowledge.passages import embedded_text
+from grammars.engine.protocol import PassageText
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +28,8 @@ async def reread(matcher: Matcher, query: str, found: Sequence[Retrieved]) -> li
         EmbeddingError: the embedder failed.
     """
     best = found[:REREAD]
-    texts = [embedded_text(passage.title, passage.heading, passage.text) for passage in best]
-    matches = (await matcher.match(query, texts)).tolist() if best else []
+    passages = [PassageText(passage.title, passage.heading, passage.text) for passage in best]
+    matches = (await matcher.match(query, passages)).tolist() if best else []
     read = [
         replace(passage, scores={**passage.scores, matcher.stage: round(match, 4)})
         for passage, match in zip(best, matches, strict=True)

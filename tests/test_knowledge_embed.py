@@ -11,6 +11,7 @@ import pytest
 import torch
 from aiohttp import web
 
+from grammars.engine.protocol import PassageText
 from knowledge.embed import EmbeddingError, embedded_model, open_embedder
 from knowledge.embed_local import LocalEmbedder, _batches
 
@@ -51,7 +52,7 @@ async def test_a_gpu_reads_as_the_processor_does(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(torch.cuda, "is_available", lambda on_gpu=on_gpu: on_gpu)
         async with LocalEmbedder.opened("embedded", str(embedded_model())) as embedder:
             vectors.append(await embedder.embed(texts))
-            matches.append(await embedder.match(texts[0], texts))
+            matches.append(await embedder.match(texts[0], [PassageText("", "", text) for text in texts]))
     assert (vectors[0] * vectors[1]).sum(1).min() > 0.999
     assert matches[0] == pytest.approx(matches[1], abs=0.02)
 

@@ -8,6 +8,7 @@ import torch
 from quoting import WordEmbedder
 from transformers import BertConfig, BertForSequenceClassification
 
+from grammars.engine.protocol import PassageText
 from knowledge.embed import EmbeddingError, Matcher
 from knowledge.index import reindex
 from knowledge.rerank import Reranking
@@ -60,7 +61,8 @@ async def test_passages_come_in_the_order_of_the_cross_encoders_scores(pool: Poo
 
 async def test_a_long_passage_is_cut_and_nothing_is_read_of_none(tmp_path: Path) -> None:
     async with Reranking.opened(WordEmbedder(), cross_encoder(tmp_path)) as embedder:
-        assert (await embedder.match("Who?", ["word " * 2000, ""])).shape == (2,)
+        cut = [PassageText("", "", text) for text in ("word " * 2000, "")]
+        assert (await embedder.match("Who?", cut)).shape == (2,)
         assert (await embedder.match("Who?", [])).shape == (0,)
 
 

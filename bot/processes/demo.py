@@ -21,6 +21,7 @@ from bot.documentation import MANIFEST
 from bot.listener import PortInUseError
 from bot.processes.serve import connected
 from bot.processes.worker import CONCURRENCY, answer_questions, pool_size
+from grammars.embedded.readings import Readings
 from knowledge.documents import stored_text
 from knowledge.sources import add_source
 
@@ -93,9 +94,10 @@ async def running(
         pool = await opened(shown(STARTING, wiring.database(settings, size=POOL_SIZE)))
         workspace = await opened(workspace_of(pool, settings.almanac_home, port))
         await add_source(pool, str(folder), link_base=f"{workspace.url}/documents")
-        serving = await opened(shown(LOADING_EMBEDDER, wiring.serving(settings, pool)))
+        read = Readings()
+        serving = await opened(shown(LOADING_EMBEDDER, wiring.serving(settings, pool, read)))
         await index(pool, serving.own)
-        engine = await opened(shown(LOADING_MODEL, wiring.engine(settings)))
+        engine = await opened(shown(LOADING_MODEL, wiring.engine(settings, read)))
         local = connected_settings(settings, workspace)
         app = await opened(wiring.slack_app(local, pool))
         await opened(shown(CONNECTING, connected(app, workspace.app_token)))

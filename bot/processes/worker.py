@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bot import administration, records, wiring
 from bot.processes.serve import MIGRATION_SECONDS, introduced
 from bot.processes.together import until_one_ends
+from grammars.embedded.readings import Readings
 from handlers.reply import Delivery
 from handlers.stale import Marking
 from knowledge import administering, reindexing
@@ -40,11 +41,11 @@ async def run_worker(settings: Settings, *, concurrency: int = CONCURRENCY) -> N
         SlackUnavailableError: Slack refuses it.
     """
     wiring.slack_client(settings)  # fail before the model is loaded
-    size = pool_size(concurrency)
+    size, read = pool_size(concurrency), Readings()
     async with (
         wiring.database(settings, size=size, patience=MIGRATION_SECONDS) as pool,
-        wiring.serving(settings, pool) as serving,
-        wiring.engine(settings) as engine,
+        wiring.serving(settings, pool, read) as serving,
+        wiring.engine(settings, read) as engine,
     ):
         answer = wiring.answerer(settings, pool, serving, engine)
         extract = wiring.extractor(pool, serving.own, engine)

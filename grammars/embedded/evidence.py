@@ -18,7 +18,8 @@ from torch import nn
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from grammars.embedded.glance import Glance, Pieces, Reading
+    from grammars.embedded.glance import Glance, Pieces
+    from grammars.embedded.readings import Reading
 
 FEATURES = 11
 SUMMARY = 6

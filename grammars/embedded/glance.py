@@ -8,41 +8,27 @@ passage, where its words have their context (late chunking: Günther et al. 2024
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
-from torch.nn import functional as F  # noqa: N812 - the field's name for it
 
 from grammars.embedded.packed import Packed
 from grammars.embedded.precision import reading_type
+from grammars.embedded.readings import Reading, Readings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from transformers import BertModel
 
+    from grammars.embedded.readings import Line
+
 Pieces = tuple[int, ...]
 
 _CLS, _SEP = 101, 102  # MiniLM's ids
 _LONGEST = 510  # pieces, between these two
-_READINGS = 200  # remembered, at most 150 MB
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A text read alone.
-
-    Attributes:
-        states: (pieces, H), one a piece.
-        whole: (H,), their L2-normalised mean with those of the marks at both ends: the text's embedding.
-    """
-
-    states: torch.Tensor
-    whole: torch.Tensor
 
 
 def twin(minilm: BertModel) -> BertModel:
@@ -54,17 +40,21 @@ def twin(minilm: BertModel) -> BertModel:
     return other
 
 
-class Glance(nn.Module):
-    """Reads texts as MiniLM does; nothing in it is trained, and the last texts are remembered.
+def line(text: Pieces) -> Line:
+    """Return what is read of a text: beyond 510 pieces, nothing."""
+    return (_CLS, *text[:_LONGEST], _SEP)
 
-    `readings` says how many: who reads the same texts again and again raises it.
+
+class Glance(nn.Module):
+    """Reads texts as MiniLM does; nothing in it is trained.
+
+    Who reads the same texts again and again, or with somebody else, gives it other `readings`.
     """
 
     def __init__(self, minilm: BertModel) -> None:
         super().__init__()
         self.minilm = twin(minilm)
-        self.readings = _READINGS
-        self._known: OrderedDict[Pieces, Reading] = OrderedDict()
+        self.readings = Readings()
 
     def train(self, mode: bool = True) -> Glance:  # noqa: ARG002 - torch's signature
         """Stay in evaluation mode: no dropout here."""
@@ -72,20 +62,18 @@ class Glance(nn.Module):
 
     @torch.no_grad()
     def read(self, texts: Sequence[Pieces]) -> list[Reading]:
-        """Return the readings of texts given as MiniLM's pieces; beyond 510 of them a text is not read."""
-        fresh = sorted({text for text in texts if text not in self._known}, key=len)
+        """Return the readings of texts given as MiniLM's pieces, on the model's device."""
+        lines = [line(text) for text in texts]
+        known = self.readings.of(lines)
+        fresh = sorted({line for line in lines if line not in known}, key=len)
         if fresh:
-            self._known.update(zip(fresh, map(_reading, self._states(fresh)), strict=True))
-        found = [self._known[text] for text in texts]
-        for text in texts:
-            self._known.move_to_end(text)
-        while len(self._known) > self.readings:
-            self._known.popitem(last=False)
-        return found
+            read = dict(zip(fresh, map(Reading.of, self._states(fresh)), strict=True))
+            self.readings.keep(read)
+            known |= read
+        return [known[line].on(self.minilm.device) for line in lines]
 
-    def _states(self, texts: Sequence[Pieces]) -> tuple[torch.Tensor, ...]:
-        """Return the states (pieces + 2, H) of each text between [CLS] and [SEP]."""
-        lines = [[_CLS, *text[:_LONGEST], _SEP] for text in texts]
+    def _states(self, lines: Sequence[Line]) -> tuple[torch.Tensor, ...]:
+        """Return the states (pieces + 2, H) of each line."""
         lengths = [len(line) for line in lines]
         ids = torch.tensor([[piece for line in lines for piece in line]], device=self.minilm.device)
         places = torch.cat([torch.arange(length, device=ids.device) for length in lengths])
@@ -95,7 +83,3 @@ class Glance(nn.Module):
     @cached_property
     def _packed(self) -> Packed:
         return Packed(self.minilm.encoder, reading_type(self.minilm.device))
-
-
-def _reading(states: torch.Tensor) -> Reading:
-    return Reading(states[1:-1], F.normalize(states.sum(0), dim=0))

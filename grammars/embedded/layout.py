@@ -33,8 +33,16 @@ def _question(question: str, history: tuple[Turn, ...]) -> str:
 
 
 def _passage(passage: PassageText) -> str:
-    title = " › ".join(part for part in (passage.title, passage.heading) if part)  # noqa: RUF001 - a heading path
-    return PASSAGE + json_escape(title) + TEXT + marked(passage.text)
+    return PASSAGE + _title(passage) + TEXT + marked(passage.text)
+
+
+def alone(passage: PassageText) -> str:
+    """Return a passage as it is read when it is read alone: without separator and marks."""
+    return _title(passage) + TEXT + json_escape(passage.text)
+
+
+def _title(passage: PassageText) -> str:
+    return json_escape(" › ".join(part for part in (passage.title, passage.heading) if part))  # noqa: RUF001 - a heading path
 
 
 def marked(text: str) -> str:

@@ -19,9 +19,13 @@ from grammars.embedded.tokenizer import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from transformers import BertModel, PreTrainedTokenizerFast
 
     from grammars.embedded.model import Reader
+    from grammars.embedded.readings import Line, Readings
+    from grammars.engine.protocol import PassageText
 
 WEIGHTS = Path(__file__).parent / "weights"
 _SKELETON = (
@@ -90,10 +94,28 @@ def minilm() -> BertModel:
     return model
 
 
-def load(weights: Path = WEIGHTS) -> tuple[Reader, PreTrainedTokenizerFast]:
+def passage_reader() -> Callable[[PassageText], Line]:
+    """Return what cuts a passage into the line that the model reads of it alone."""
+    from grammars.embedded.glance import line
+    from grammars.embedded.layout import alone
+
+    vocabulary = build_vocabulary(minilm_folder())
+    tokenizer = build_tokenizer(vocabulary)
+
+    def cut(passage: PassageText) -> Line:
+        return line(tuple(vocabulary.piece[token] for token in tokenizer(alone(passage))["input_ids"]))
+
+    return cut
+
+
+def load(weights: Path = WEIGHTS, readings: Readings | None = None) -> tuple[Reader, PreTrainedTokenizerFast]:
     """Return the trained model, its LoRA adapter attached, in evaluation mode; its encoder is frozen.
 
     The parameters are float32; what the encoder reads with is as `reading_type` says.
+
+    Args:
+        weights: the folder of the trained parts.
+        readings: of passages, where somebody else reads them too; default: the model's own.
 
     Raises:
         FileNotFoundError: when the trained parts are not where they should be.
@@ -115,4 +137,6 @@ def load(weights: Path = WEIGHTS) -> tuple[Reader, PreTrainedTokenizerFast]:
         )
     adapted = PeftModel.from_pretrained(model, str(weights / "adapter"), adapter_name="embedded")
     model.encoder.freeze(reading_type())
+    if readings is not None:
+        model.encoder.glance.readings = readings
     return cast("Reader", adapted.eval()), tokenizer  # it hands everything on to the Reader that it wraps

@@ -11,6 +11,7 @@ from grammars.engine.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from grammars.embedded.readings import Readings
     from grammars.engine.generator import Loaded
     from grammars.engine.local import LocalEngine
     from grammars.engine.protocol import Engine
@@ -26,6 +27,7 @@ async def open_engine(
     adapter: str | None = None,
     api_key: str | None = None,
     dtype: str = "auto",
+    readings: Readings | None = None,
     seconds: float = 120.0,
 ) -> AsyncIterator[Engine]:
     """Open the model that `spec` names.
@@ -35,6 +37,7 @@ async def open_engine(
         adapter: the folder of an adapter to answer with; local models only.
         api_key: a model server's.
         dtype: how a hub model's weights are kept, as `load_pretrained` says.
+        readings: of passages, which `embedded` shares with the search.
         seconds: a request takes at most this long.
 
     Raises:
@@ -52,7 +55,7 @@ async def open_engine(
         async with RemoteEngine(kind, url, model, api_key=api_key, seconds=seconds) as remote:
             yield remote
         return
-    async with _local(spec, dtype, seconds) as local:
+    async with _local(spec, dtype, readings, seconds) as local:
         if adapter:
             name = Path(adapter).name
             await local.load_adapter(name, Path(adapter))
@@ -60,21 +63,22 @@ async def open_engine(
         yield local
 
 
-def _local(spec: str, dtype: str, seconds: float) -> LocalEngine:
+def _local(spec: str, dtype: str, readings: Readings | None, seconds: float) -> LocalEngine:
     from grammars.engine.local import LocalEngine
 
     if spec == EMBEDDED:
-        return LocalEngine(EMBEDDED, _embedded, extractive=True, seconds=seconds)
+        return LocalEngine(EMBEDDED, lambda: load_embedded(readings), extractive=True, seconds=seconds)
     from grammars.engine.pretrained import load_pretrained
 
     return LocalEngine(spec, lambda: load_pretrained(spec, dtype=dtype), seconds=seconds)
 
 
-def _embedded() -> Loaded:
+def load_embedded(readings: Readings | None = None) -> Loaded:
+    """Load the model that ships with us."""
     from grammars.embedded.language import unreadable
     from grammars.embedded.layout import render
     from grammars.embedded.loading import load
     from grammars.engine.generator import Loaded
 
-    model, tokenizer = load()
+    model, tokenizer = load(readings=readings)
     return Loaded(model, tokenizer, render, unable=unreadable)

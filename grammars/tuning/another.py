@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from grammars.answer.citations import Quote
 
-BIASES = (0.0, 0.75, 1.5, 2.25)
+BIASES = (0.0, 0.75, 1.5, 2.25, 3.0, 4.0)
 BETA = 2.0
 
 

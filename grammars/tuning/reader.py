@@ -30,6 +30,7 @@ from safetensors.torch import load_file, save_file
 
 from grammars.embedded.loading import build
 from grammars.embedded.precision import native_bfloat16
+from grammars.embedded.readings import Readings
 from grammars.engine.protocol import PassageText
 from grammars.tuning.batches import Collator, endless
 from grammars.tuning.examples import read_rows
@@ -86,7 +87,7 @@ def train(run: Run) -> None:
     (out / "run.json").write_text(json.dumps(asdict(run), indent=1))
     torch.manual_seed(run.seed)
     model, tokenizer = build()
-    model.encoder.glance.readings = REMEMBERED
+    model.encoder.glance.readings = Readings(REMEMBERED)
     make = Featurizer(tokenizer, model.config.own_token_ids, decoys=run.decoys)
     lora = LoraConfig(r=run.rank, lora_alpha=run.alpha, target_modules=ADAPTED)
     adapted: Any = get_peft_model(model, lora)
