@@ -16,7 +16,7 @@ in the same stored documents:
 
 Intervals: 95%, bootstrap over questions. The frameworks (`frameworks.py` says how they are installed) index
 the same passages, each with its title and headings, as ours are. `trams` and `library` are made-up
-documentation of the project's own, `own` all eight such sets as one; `qa` and `conversations` come from
+documentation of the project's own, `own` all such sets as one; `qa` and `conversations` come from
 qa/dev. Choices are made on these, not on the runbooks and the handbook.
 """
 

@@ -24,6 +24,10 @@ DAY = date(2026, 3, 9)  # a Monday
         ("yesterday, next Friday, last Monday", ["2026-03-08", "2026-03-13", "2026-03-02"]),
         ("Sent: 11 May 2026. It starts tomorrow.", ["2026-05-11", "2026-05-12"]),
         ("30 February 2026 never comes", []),
+        ("from 15.4 to 16.2, then Ubuntu 22.04", []),
+        ("by 15.4, am 16.4. um acht, until 17.4", ["2026-04-15", "2026-04-16", "2026-04-17"]),
+        ("Saturday 5 December, not Saturday the 6th of December", ["2026-12-05", "2025-12-06"]),
+        ("tmrw", ["2026-03-10"]),
         ("version 1.2.3 at 14:30 on 10.0.0.5", []),
     ],
 )
@@ -58,6 +62,14 @@ def test_moments_are_dates_with_the_time_beside_them(text: str, moments: list[st
     assert [moment.value for moment in find_moments(text, DAY)] == times
 
 
+def test_a_weekday_may_lie_behind_as_well() -> None:
+    (found,) = find_dates("it was seen on Wednesday", DAY)
+    assert (found.value, found.before) == (date(2026, 3, 11), date(2026, 3, 4))
+    assert [found.before for found in find_dates("last Friday, next Friday, Monday", DAY)] == [None] * 3
+    behind = [moment.before for moment in find_moments("down since Friday 14:05", DAY)]
+    assert behind == [False, True]
+
+
 def test_a_text_of_nothing_but_moments_is_read_in_bounded_time() -> None:
     assert len(find_moments("1 May 2026 1:11 " * 6_000, DAY)) <= 1_000
 
@@ -78,6 +90,11 @@ def test_a_text_of_nothing_but_moments_is_read_in_bounded_time() -> None:
         ("1.5m EUR", "1500000", "EUR"),
         ("3M users", "3000000", "user"),
         ("2m of cable", "2", "m"),
+        ("it takes half an hour", "0.5", "hour"),
+        ("set aside an hour", "1", "hour"),
+        ("one and a half hours", "1.5", "hour"),
+        ("1.250 EUR a month", "1250", "EUR"),
+        ("1.250 km", "1.250", "km"),
         ("a balance of -$5", "-5", "USD"),
     ],
 )

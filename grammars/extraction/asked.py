@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from grammars.extraction.candidates import group
 from grammars.extraction.layout import stems
 from grammars.extraction.question import leaf_question, words
 
@@ -25,15 +26,19 @@ class Asked:
 
     Attributes:
         leaf: itself.
+        kind: of its candidates, as `group` says.
         question: what it asks of a text.
         name: stems of its name.
         told: stems of its description and of the names above it, but for those of its name.
+        wording: all that the schema says of it.
     """
 
     leaf: Field
+    kind: str
     question: str
     name: frozenset[str]
     told: frozenset[str]
+    wording: str
 
     @classmethod
     def of(cls, title: str, leaf: Field) -> Asked:
@@ -41,17 +46,13 @@ class Asked:
         question = leaf_question(title, leaf.path, leaf.description)
         name = stems(words(leaf.name))
         path = stems(" ".join(map(words, leaf.path[:-1])))
-        return cls(leaf, question, name, (stems(leaf.description) | path) - name)
+        told = (stems(leaf.description) | path) - name
+        return cls(leaf, group(leaf), question, name, told, f"{words(leaf.name)} {leaf.description}")
 
     @property
     def called(self) -> str:
         """What it is called, for comparing it with what things are called."""
         return self.leaf.description.partition(";")[0] or words(self.leaf.name)
-
-    @property
-    def wording(self) -> str:
-        """All that the schema says of it."""
-        return f"{words(self.leaf.name)} {self.leaf.description}"
 
     def option(self, value: object) -> str:
         """Return how an option of a choice reads."""

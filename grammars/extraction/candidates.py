@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from grammars.extraction.dates import find_dates
@@ -22,10 +23,26 @@ if TYPE_CHECKING:
     from grammars.extraction.layout import Layout, Span
 
 LONGEST_PHRASE = 8  # words
+LONGEST_TOLD = 160  # characters of what is told over several clauses
+MOST_TOLD = 4  # places in a clause where something that is told may begin, and where it may end
 MOST = 1_000  # candidates of one leaf; no text that anyone wrote has more in what is read of it
 _TRIM = " \t\r\n.,;:!?\"'()[]*_\u201c\u201d\u2018\u2019-"
+_QUOTED = re.compile(
+    r"(?<!\w)(?:\"[^\"\n]{2,200}\"|\u201c[^\u201d\n]{2,200}\u201d|`[^`\n]{2,200}`|'[^'\n]{2,200}')(?!\w)"
+)
+_LEAD = re.compile(
+    r"\b(?:that|because|as|is|was|were|are|when|where|if|to|says|said|since|by|we|please|pls|after|due to|of"
+    r"|from|just|it|looks like)\s+|:\s+",
+    re.IGNORECASE,
+)
+_ADJUNCT = re.compile(
+    r"\s(?=(?:since|on|with|at|from|for|in|until|when|whenever|as|instead|even|right|ahead|after|before|by|during"
+    r"|which|where|who|has|does|keeps|again)\b)",
+    re.IGNORECASE,
+)
 _JOINING = frozenset(("of", "the", "for", "in", "and", "de", "la", "von", "van", "at", "to", "on"))
 _NUMERIC = ("integer", "number")
+BEFORE = "before"
 STRICT = frozenset({"email", "idn-email", "uri", "iri", "uuid", "ipv4", "ipv6", "hostname", "time"})
 
 
@@ -33,7 +50,7 @@ STRICT = frozenset({"email", "idn-email", "uri", "iri", "uuid", "ipv4", "ipv6", 
 class Candidate:
     """One possible value and the span it comes from.
 
-    `unit` is a number's; `option` is the place of a choice's option, or the truth of a boolean.
+    `unit` is a number's, a string's shape, or `BEFORE` of a weekday's date that lies behind.
     """
 
     start: int
@@ -98,10 +115,13 @@ def _shapes(leaf: Field) -> tuple[str, ...]:
 
 def _dates(leaf: Field, layout: Layout, reference: date) -> Iterator[Candidate]:
     if leaf.schema.get("format") == "date-time":
-        yield from (Candidate(one.start, one.end, one.value) for one in find_moments(layout.text, reference))
+        for moment in find_moments(layout.text, reference):
+            yield Candidate(moment.start, moment.end, moment.value, BEFORE if moment.before else "")
     else:
         for found in find_dates(layout.text, reference):
             yield Candidate(found.start, found.end, found.value.isoformat())
+            if found.before:
+                yield Candidate(found.start, found.end, found.before.isoformat(), BEFORE)
 
 
 def _numbers(leaf: Field, layout: Layout, reference: date) -> Iterator[Candidate]:
@@ -126,17 +146,34 @@ def _seconds(told: str) -> int | None:
 
 
 def phrases(layout: Layout) -> list[Span]:
-    """Return spans that may name something: runs of telling words, what follows a label, whole clauses."""
+    """Return spans that may name or tell something: runs of telling words, what follows a label, clauses.
+
+    And what stands in quotation marks, whole sentences, and what of them begins at a clause or behind a word
+    such as `because`.
+    """
     found: dict[Span, None] = {}
     for line in layout.lines:
         if line.label:
             _add(found, layout.text, line.value, line.span[1])
             _add(found, layout.text, layout.text.find(line.label, line.span[0]), line.value)
+    for match in _QUOTED.finditer(layout.text):
+        _add(found, layout.text, match.start() + 1, match.end() - 1)
     for clause in layout.clauses:
-        _add(found, layout.text, *clause)
-        for span in _runs(layout, clause):
+        for span in (*_told(layout, clause), *_runs(layout, clause)):
             _add(found, layout.text, *span)
     return sorted(found)
+
+
+def _told(layout: Layout, clause: Span) -> Iterator[Span]:
+    """Yield what a clause may tell: from its start or a word that leads in, to an adjunct or its end."""
+    text, value = layout.text, layout.lines[layout.line(clause[0])].value
+    led = (match.end() for match in islice(_LEAD.finditer(text, *clause), MOST_TOLD))
+    cuts = [match.start() for match in islice(_ADJUNCT.finditer(text, *clause), MOST_TOLD)]
+    sentence = layout.within(clause, layout.sentences)
+    for start in dict.fromkeys((clause[0], value if clause[0] < value < clause[1] else clause[0], *led)):
+        yield from ((start, end) for end in (*cuts, clause[1]) if end > start)
+        if clause[1] < sentence[1] <= start + LONGEST_TOLD:
+            yield start, sentence[1]
 
 
 def _runs(layout: Layout, clause: Span) -> Iterator[Span]:
@@ -158,4 +195,7 @@ def _add(found: dict[Span, None], text: str, start: int, end: int) -> None:
     piece = text[start:end]
     if len(stripped := piece.strip(_TRIM)) > 0:
         begin = start + piece.index(stripped)
-        found[begin, begin + len(stripped)] = None
+        last = begin + len(stripped)
+        if text[last : last + 1] == ")" and last < end and stripped.count("(") > stripped.count(")"):
+            last += 1
+        found[begin, last] = None

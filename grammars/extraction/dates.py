@@ -22,25 +22,31 @@ _NEAR = {
     "last night": -1,
     "yesterday": -1,
     "tomorrow": 1,
+    "tmrw": 1,
 }
 
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _DAY = "|".join(sorted(_DAYS, key=len, reverse=True))
 _ORDINAL = r"(?P<day>[0-3]?\d)(?:st|nd|rd|th)?"
+_NAMED = rf"(?:(?P<named>{_DAY})\b\.?,?\s+(?:the\s+)?)?"
 _YEAR = r"(?:,?\s+(?P<year>(?:19|20)\d\d|'\d\d))?"
 _WRITTEN = (
     r"(?P<year>(?:19|20)\d\d)-(?P<month>[01]\d)-(?P<day>[0-3]\d)(?!\d)",
     r"(?P<year>(?:19|20)\d\d)[./](?P<month>[01]?\d)[./](?P<day>[0-3]?\d)(?![\d.])",
     r"(?P<a>[0-3]?\d)(?P<sep>[./-])(?P<b>[0-3]?\d)(?P=sep)(?P<year>(?:19|20)?\d\d)(?![\d.])",
-    r"(?P<a>[0-3]?\d)(?P<sep>[./])(?P<b>[01]?\d)(?![\d./]*\d)",
-    rf"{_ORDINAL}\s*(?:of\s+|-)?(?P<month>{_MONTH})\b\.?{_YEAR}",
-    rf"(?P<month>{_MONTH})\b\.?\s+{_ORDINAL}(?![\d:.]\d|\d){_YEAR}",
+    r"(?P<a>[0-3]?\d)(?P<sep>/)(?P<b>[01]?\d)(?![\d./]*\d)",
+    # `15.4` is more often a version: a day where a word before it or another dot says so
+    r"(?:(?<=\b(?:on|by|am)\s)|(?<=\b(?:until|since)\s))(?P<a>[0-3]?\d)\.(?P<b>[01]?\d)(?![\d./]*\d)",
+    r"(?P<a>[0-3]?\d)\.(?P<b>[01]?\d)\.(?=\s+[a-z(])",
+    rf"{_NAMED}{_ORDINAL}\s*(?:of\s+|-)?(?P<month>{_MONTH})\b\.?{_YEAR}",
+    rf"{_NAMED}(?P<month>{_MONTH})\b\.?\s+{_ORDINAL}(?![\d:.]\d|\d){_YEAR}",
     rf"(?P<near>{'|'.join(_NEAR)})\b",
     rf"(?P<which>next|last|this|on)\s+(?P<weekday>{_DAY})\b",
     rf"(?P<weekday>{_DAY.replace('sun|', '').replace('sat|', '').replace('wed|', '')})\b",
 )
 _PATTERNS = [re.compile(rf"(?<![\w./-]){pattern}", re.IGNORECASE) for pattern in _WRITTEN]
 _MONTHS_A_YEAR = 12
+_WEEK = 7  # days
 _TODAY = re.compile(r"\btoday\b|^\W*(?:sent|date|written)\b", re.IGNORECASE | re.MULTILINE)
 _CENTURY = 100
 MOST = 500  # dates of one pattern in one text
@@ -55,6 +61,7 @@ class DateSpan:
     end: int
     value: date
     explicit: bool  # whether the text gives the year itself
+    before: date | None = None  # of a weekday that may lie behind as well as ahead, the one behind
 
 
 def find_dates(text: str, reference: date) -> list[DateSpan]:
@@ -118,12 +125,16 @@ def _loose(match: re.Match[str], today: date, *, month_first: bool) -> DateSpan 
     if parts.get("near"):
         value = _shifted(today, _NEAR[" ".join(parts["near"].lower().split())])
     elif parts.get("weekday"):
-        value = _weekday(_DAYS[parts["weekday"].lower()], (parts.get("which") or "").lower(), today)
+        which = (parts.get("which") or "").lower()
+        value = _weekday(_DAYS[parts["weekday"].lower()], which, today)
+        before = _shifted(value, -_WEEK) if value and value != today and which in ("", "on") else None
+        return DateSpan(*match.span(), value, explicit=False, before=before) if value else None
     elif parts.get("a"):
         month, day = (parts["a"], parts["b"]) if month_first else (parts["b"], parts["a"])
         value = _nearest(int(month), int(day), today)
     elif parts.get("month"):
-        value = _nearest(_month(parts["month"]), int(parts["day"]), today)
+        named = _DAYS.get((parts["named"] or "").lower())
+        value = _nearest(_month(parts["month"]), int(parts["day"]), today, named)
     else:
         return None
     return DateSpan(*match.span(), value, explicit=False) if value else None
@@ -140,9 +151,11 @@ def _date(year: int, month: int, day: int) -> date | None:
         return None
 
 
-def _nearest(month: int, day: int, near: date) -> date | None:
-    years = (_date(near.year + offset, month, day) for offset in (-1, 0, 1))
-    return min(filter(None, years), key=lambda value: abs((value - near).days), default=None)
+def _nearest(month: int, day: int, near: date, weekday: int | None = None) -> date | None:
+    """Return the nearest day of that month; of those that fall on the weekday, where any of them does."""
+    found = [value for offset in (-1, 0, 1) if (value := _date(near.year + offset, month, day))]
+    fitting = [value for value in found if value.weekday() == weekday] or found
+    return min(fitting, key=lambda value: abs((value - near).days), default=None)
 
 
 def _shifted(day: date, days: int) -> date | None:

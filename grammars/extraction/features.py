@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grammars.extraction.candidates import Candidate, group
 from grammars.extraction.layout import Layout, share, stems
 from grammars.extraction.string_features import string_features
 from grammars.extraction.value_features import (
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from grammars.extraction.ask import Reply
     from grammars.extraction.asked import Asked, Rows
+    from grammars.extraction.candidates import Candidate
     from grammars.extraction.rivals import Rivals
 
 NEAR = 3  # words on either side
@@ -40,14 +40,14 @@ def texts(asked: Asked, layout: Layout, found: Sequence[Candidate]) -> list[str]
 
 
 def _own(asked: Asked, layout: Layout, candidate: Candidate) -> tuple[str, ...]:
-    if group(asked.leaf) in ("free", "shaped"):
+    if asked.kind in ("free", "shaped"):
         return (asked.called, layout.text[slice(*candidate.span)])
     return ()
 
 
 def _window(asked: Asked, layout: Layout, candidate: Candidate) -> str:
     """Return what is read around a candidate; where there are many, their clause, which they share."""
-    few = group(asked.leaf) in ("number", "date")
+    few = asked.kind in ("number", "date")
     span = layout.around(candidate.span, WINDOW) if few else layout.within(candidate.span, layout.clauses)
     return layout.text[slice(*span)]
 
@@ -80,7 +80,7 @@ def features(
     for candidate in found:
         row = _relevance(asked, layout, candidate, vectors, mean)
         row += _rivalry(asked, layout, candidate, rivals)
-        row += _OWN[group(asked.leaf)](asked, layout, candidate, vectors)
+        row += _OWN[asked.kind](asked, layout, candidate, vectors)
         row += _replied(candidate, reply)
         rows.append(row)
     return np.asarray(rows, np.float32).reshape(len(rows), -1 if rows else 1)
@@ -93,7 +93,7 @@ def _relevance(asked: Asked, layout: Layout, candidate: Candidate, vectors: Rows
     label = layout.label(candidate.start)
     labelled = stems(label)
     near = stems(text[slice(*layout.around(candidate.span, NEAR))]) - (
-        frozenset() if group(asked.leaf) in ("boolean", "choice") else stems(text[slice(*candidate.span)])
+        frozenset() if asked.kind in ("boolean", "choice") else stems(text[slice(*candidate.span)])
     )
     exchange = _exchange(layout, candidate.start)
     window = _window(asked, layout, candidate)

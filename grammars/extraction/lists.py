@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from grammars.extraction.candidates import Candidate, group
+from grammars.extraction.candidates import BEFORE, Candidate, group
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +73,8 @@ def _near(
 ) -> list[Candidate]:
     sentence = layout.within(best.span, layout.sentences)
     inside = [one for one in found if sentence[0] <= one.start and one.end <= sentence[1]]
-    return [one for one in inside if one.span not in taken][:MOST_ITEMS]
+    meant = [one for one in inside if one.unit != BEFORE or best.unit == BEFORE]
+    return [one for one in meant if one.span not in taken][:MOST_ITEMS]
 
 
 def _beside(layout: Layout, span: Span) -> list[Span]:

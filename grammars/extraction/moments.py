@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from grammars.extraction.dates import MOST, find_dates
+from grammars.extraction.dates import MOST, DateSpan, find_dates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
-
-    from grammars.extraction.dates import DateSpan
 
 _HALF_DAY = 12
 _SHORT = 2  # digits of an offset that is hours alone
@@ -55,6 +53,7 @@ class MomentSpan:
     start: int
     end: int
     value: str
+    before: bool = False  # whether it is on a weekday that lies behind, where one ahead may be meant
 
 
 def find_moments(text: str, reference: date) -> list[MomentSpan]:
@@ -72,9 +71,13 @@ def find_moments(text: str, reference: date) -> list[MomentSpan]:
         if clock:
             used.add(clock.end())
             start, end = min(day.start, clock.start()), max(day.end, clock.end())
-            found += _moments(start, end, day.value, clock)
+            found += _moments(start, end, day, clock)
         else:
-            found.append(MomentSpan(day.start, day.end, f"{day.value.isoformat()}T00:00:00Z"))
+            found += [
+                MomentSpan(day.start, day.end, f"{value.isoformat()}T00:00:00Z", value != day.value)
+                for value in (day.value, day.before)
+                if value
+            ]
     for match in times:
         if match.end() not in used:
             found += _moments(*match.span(), _day(dates, match, reference), match)
@@ -108,16 +111,18 @@ def _times(text: str, dates: Sequence[DateSpan]) -> list[re.Match[str]]:
     return list(islice(filter(stands, _ALONE.finditer(text)), MOST))
 
 
-def _day(dates: Sequence[DateSpan], match: re.Match[str], reference: date) -> date:
+def _day(dates: Sequence[DateSpan], match: re.Match[str], reference: date) -> DateSpan:
     place = bisect.bisect_left(dates, match.start(), key=lambda day: day.start)
-    return dates[max(place - 1, 0)].value if dates else reference
+    return dates[max(place - 1, 0)] if dates else DateSpan(*match.span(), reference, explicit=False)
 
 
-def _moments(start: int, end: int, day: date, clock: re.Match[str]) -> list[MomentSpan]:
-    """Return the moment of a time of day; none, where its zone is not known."""
+def _moments(start: int, end: int, day: DateSpan, clock: re.Match[str]) -> list[MomentSpan]:
+    """Return the moments that a time of day may be; none, where its zone is not known."""
     if clock["strange"]:
         return []
-    return [MomentSpan(start, end, f"{day.isoformat()}T{_time(clock)}{_zone(clock)}")]
+    told = f"T{_time(clock)}{_zone(clock)}"
+    days = [value for value in (day.value, day.before) if value]
+    return [MomentSpan(start, end, value.isoformat() + told, value != day.value) for value in days]
 
 
 def _time(clock: re.Match[str]) -> str:

@@ -16,10 +16,18 @@ _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9,
 _SUFFIXES = {"k": 1000, "m": 10**6, "mn": 10**6, "bn": 10**9}
 LONGEST = 40  # characters of a figure: more is no number that anyone wrote
 _CODES = "EUR|USD|GBP|CHF|JPY|INR|CNY|SEK|NOK|DKK|PLN|CZK|CAD|AUD|NZD|BRL|MXN|ZAR|SGD|HKD"
-_LONE = {"once": 1, "twice": 2, "a dozen": 12, "half a dozen": 6, "a couple": 2}
+_LONE = {"once": "1", "twice": "2", "a dozen": "12", "half a dozen": "6", "a couple": "2"}
+_LONE |= {"half an": "0.5", "half a": "0.5", "one and a half": "1.5", "an": "1", "a": "1"}
 
 _NAMES = "|".join(sorted([*_WORDS, *_SCALES], key=len, reverse=True))
-_SPELT = rf"(?:(?:a\s+)?(?:{_NAMES})(?:[\s-]+(?:and\s+)?(?:{_NAMES}))*|{'|'.join(_LONE)})"
+_ONE = (  # not `40 EUR an hour`
+    r"(?:(?<=for\s)|(?<=aside\s)|(?<=about\s)|(?<=takes\s)|(?<=within\s)|(?<=roughly\s)|(?<=around\s)|(?<=:\s))"
+    r"an?(?=\s(?:hour|day|week|month|year)\b)"
+)
+_SPELT = (
+    rf"(?:half an?(?=\s(?:hour|day|week|month|year)\b)|one and a half|{_ONE}"
+    rf"|(?:a\s+)?(?:{_NAMES})(?:[\s-]+(?:and\s+)?(?:{_NAMES}))*|once|twice|a dozen|half a dozen|a couple)"
+)
 _DIGITS = r"\d{1,3}(?:[,' \u00a0\u202f]\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+,\d+|\d+(?:[.,]\d+)?"
 _CURRENCY = {"£": "GBP", "€": "EUR", "$": "USD", "¥": "JPY", "₹": "INR"}
 # `m` is a million before or behind a currency; else it is a metre or a minute, and only `M` a million.
@@ -60,12 +68,17 @@ def _read(match: re.Match[str], text: str) -> NumberSpan | None:
     end = match.end("suffix") if match["suffix"] else match.end(group)
     if group == "digits" and _CODE.match(text, end):
         return None
-    value = _figure(match["digits"]) if match["digits"] else _spelt(match["spelt"])
+    unit = _unit(match)
+    value = (
+        _figure(match["digits"], money=unit in _CODES.split("|"))
+        if match["digits"]
+        else _spelt(match["spelt"])
+    )
     if value is None:
         return None
     if match["suffix"]:
         value *= {**_SUFFIXES, **_SCALES}[match["suffix"].strip().lower()]
-    return NumberSpan(start, end, -value if match["sign"] else value, _unit(match))
+    return NumberSpan(start, end, -value if match["sign"] else value, unit)
 
 
 def _unit(match: re.Match[str]) -> str:
@@ -81,11 +94,12 @@ def singular(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word  # noqa: PLR2004
 
 
-def _figure(digits: str) -> Decimal | None:
+def _figure(digits: str, *, money: bool) -> Decimal | None:
+    """Return the value of a figure; `1.250` of a currency is more than a thousand."""
     if len(digits) > LONGEST:
         return None
     plain = re.sub(r"[' \u00a0\u202f]", "", digits)
-    if re.fullmatch(r"\d{1,3}(\.\d{3})+,\d+", plain):
+    if re.fullmatch(r"\d{1,3}(\.\d{3})+" + ("(,\\d+)?" if money else ",\\d+"), plain):
         plain = plain.replace(".", "").replace(",", ".")
     elif re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", plain):
         plain = plain.replace(",", "")

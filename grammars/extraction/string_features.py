@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from grammars.extraction.candidates import LONGEST_PHRASE
 from grammars.extraction.layout import STOP_WORDS, share, stems
 
 if TYPE_CHECKING:
@@ -29,6 +31,10 @@ _BODY = re.compile(
 )
 _ADDRESS = re.compile(r"\b(?:hi|hello|dear|hey|to:?|@|thanks,?|morning)\W*$", re.IGNORECASE)
 _LAST_WORD = re.compile(r"([^\W_]+)['\u2019]?\s$")
+_QUOTES = frozenset("\"'`\u201c\u201d")
+_TOLD = re.compile(
+    r"\b(?:that|because|since|due to|says|said|caused by|cause is|cause was)\W+$|:\s+$", re.IGNORECASE
+)
 _FIRST_WORD = re.compile(r"\s([^\W_]+)")
 _PREPOSITION = re.compile(
     r"\b(at|in|from|to|by|for|with|of|on|is|was|are|called|named|about)\s+(?:the\s+|an?\s+)?$", re.IGNORECASE
@@ -39,9 +45,8 @@ def string_features(asked: Asked, layout: Layout, candidate: Candidate, vectors:
     """Return the features of a string's candidate."""
     span, text = candidate.span, layout.text
     piece, line = text[slice(*span)], layout.lines[layout.line(span[0])]
-    told = asked.wording
-    person, place = bool(_PERSON.search(told)), bool(_PLACE.search(told))
-    body, proper = bool(_BODY.search(told)), all(part[:1].isupper() for part in piece.split())
+    person, place, body = _sought(asked.wording)
+    proper = all(part[:1].isupper() for part in piece.split())
     alike = float(vectors[piece] @ vectors[asked.called])
     return [
         *_form(piece, layout, span, proper=proper),
@@ -60,6 +65,12 @@ def string_features(asked: Asked, layout: Layout, candidate: Candidate, vectors:
         alike * person,
         alike * proper,
     ]
+
+
+@lru_cache(maxsize=1_000)
+def _sought(wording: str) -> tuple[bool, bool, bool]:
+    """Return whether a leaf asks for a person, a place, a body or thing with a name."""
+    return bool(_PERSON.search(wording)), bool(_PLACE.search(wording)), bool(_BODY.search(wording))
 
 
 def _form(piece: str, layout: Layout, span: Span, *, proper: bool) -> list[float]:
@@ -82,6 +93,10 @@ def _form(piece: str, layout: Layout, span: Span, *, proper: bool) -> list[float
         float(proper and left is not None and left[1][:1].isupper() and left[1].lower() not in STOP_WORDS),
         float(proper and right is not None and right[1][:1].isupper()),
         float(":" in piece),
+        float(bool(_TOLD.search(before))),
+        float(text[span[0] - 1 : span[0]] in _QUOTES and after[:1] in _QUOTES and bool(after)),
+        float(len(parts) > LONGEST_PHRASE),
+        float(parts[0].lower() in STOP_WORDS),
     ]
 
 
@@ -97,6 +112,8 @@ def _position(piece: str, layout: Layout, span: Span, line: Line) -> list[float]
         float(value and piece == text[line.value : line.span[1]].strip(" .")),
         float(bool(line.label) and span[1] <= line.value),
         float(span == layout.within(span, layout.clauses)),
+        float(span[1] == layout.within(span, layout.clauses)[1]),
+        float(text[span[1] : sentence[1]].strip(" .!?") == ""),
         float(not text[: span[0]].strip()),
         float(line.span[0] == 0),
         float(not text[line.span[1] :].strip()),

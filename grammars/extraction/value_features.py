@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from grammars.extraction.candidates import BEFORE
 from grammars.extraction.layout import share, stems
 from grammars.extraction.question import words
 
@@ -22,6 +23,11 @@ _NEGATION = re.compile(
 )
 _YES = re.compile(r"^\W*(?:yes|yep|yeah|true|sure|of course|ok|fine|x|done)\b", re.IGNORECASE)
 _NO = re.compile(r"^\W*(?:no|not|none|nope|nah|never|false|n/a|-+)(?=\W|$)", re.IGNORECASE)
+_BEHIND = re.compile(
+    r"\b(?:seen|noticed|detected|found|held|happened|began|started|occurred|reported|released|purchased|paid|sold"
+    r"|bought|ordered|sent|made|done|produced|discovered|was|were|been|of the (?:accident|meeting))\b"
+)
+_SAID = re.compile(r"\b(?:was|were|had|did|came|went|got|since|\w+ed)\b[^.]*$")
 _MONEY = re.compile(
     r"\b(?:amount|price|cost|total|fee|value|budget|salary|pay|refund|tax|net|gross|charge|currency)s?\b",
     re.IGNORECASE,
@@ -69,7 +75,11 @@ def date_features(asked: Asked, layout: Layout, candidate: Candidate, vectors: R
     today = bool(
         re.search(r"\b(today|sent|date)\W", layout.text[max(candidate.start - 16, 0) : candidate.end].lower())
     )
+    behind, lying = candidate.unit == BEFORE, bool(_BEHIND.search(told))
     return [
+        float(behind),
+        float(behind and lying),
+        float(behind and bool(_SAID.search(lead))),
         float(first),
         float(ending and until),
         float(ending and since),

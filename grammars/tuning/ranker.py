@@ -28,7 +28,7 @@ from grammars.embedded.loading import minilm, minilm_folder
 from grammars.engine import open_engine
 from grammars.extraction.ask import ask
 from grammars.extraction.asked import Asked
-from grammars.extraction.candidates import candidates, group
+from grammars.extraction.candidates import candidates
 from grammars.extraction.features import features, texts
 from grammars.extraction.fields import read_fields
 from grammars.extraction.layout import Layout
@@ -86,7 +86,7 @@ class Embedder:
 
     def __call__(self, wanted: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Return the vectors of texts, and of all that were embedded before."""
-        fresh = [text for text in dict.fromkeys(wanted) if text not in self.rows]
+        fresh = sorted({*wanted} - self.rows.keys(), key=len)  # of like length together
         for first in range(0, len(fresh), 64):
             part = fresh[first : first + 64]
             batch = self._tokenizer(part, padding=True, truncation=True, max_length=256, return_tensors="pt")
@@ -114,7 +114,7 @@ async def _leaves(case: dict[str, Any], embed: Embedder, engine: Engine | None) 
     )
     plain = {leaf.path for leaf in root.leaves() if leaf.kind not in ("array", "other")}
     return [
-        (group(one.leaf), _leaf(case, one, its, features(one, layout, its, rivals, reply)))
+        (one.kind, _leaf(case, one, its, features(one, layout, its, rivals, reply)))
         for one, its, reply in zip(asked, found, replies, strict=True)
         if one.leaf.path in plain
     ]
@@ -137,7 +137,7 @@ def _leaf(case: dict[str, Any], asked: Asked, found: Sequence[Candidate], rows: 
 async def _reply(engine: Engine | None, asked: Asked, found: Sequence[Candidate], text: str) -> Reply | None:
     if engine is None or not found:
         return None
-    spans = [one.span for one in found] if group(asked.leaf) in _SPANS else None
+    spans = [one.span for one in found] if asked.kind in _SPANS else None
     return await ask(engine, asked.question, text, spans)
 
 
