@@ -224,7 +224,7 @@ async def soak(model: str, seconds: float, count: int = 40) -> Soaked:
 def plot(memory: list[tuple[float, float]], path: Path) -> None:
     """Draw memory over time, where matplotlib is installed."""
     if find_spec("matplotlib") is None:
-        print(f"matplotlib is not installed: {path} is not drawn")
+        print(f"matplotlib is not installed (pip install --group plots): {path} is not drawn")
         return
     from matplotlib.figure import Figure
 
