@@ -95,6 +95,8 @@ def test_a_text_of_nothing_but_moments_is_read_in_bounded_time() -> None:
         ("one and a half hours", "1.5", "hour"),
         ("1.250 EUR a month", "1250", "EUR"),
         ("1.250 km", "1.250", "km"),
+        ("$1.250 a litre", "1.250", "USD"),
+        ("0.125 EUR each", "0.125", "EUR"),
         ("a balance of -$5", "-5", "USD"),
     ],
 )

@@ -29,6 +29,8 @@ _SPELT = (
     rf"|(?:a\s+)?(?:{_NAMES})(?:[\s-]+(?:and\s+)?(?:{_NAMES}))*|once|twice|a dozen|half a dozen|a couple)"
 )
 _DIGITS = r"\d{1,3}(?:[,' \u00a0\u202f]\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+,\d+|\d+(?:[.,]\d+)?"
+_DOTTED = frozenset(("EUR", "DKK", "NOK", "SEK", "PLN", "BRL"))  # where a dot parts thousands
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(\.\d{3})+")
 _CURRENCY = {"£": "GBP", "€": "EUR", "$": "USD", "¥": "JPY", "₹": "INR"}
 # `m` is a million before or behind a currency; else it is a metre or a minute, and only `M` a million.
 _SUFFIX = (
@@ -69,11 +71,7 @@ def _read(match: re.Match[str], text: str) -> NumberSpan | None:
     if group == "digits" and _CODE.match(text, end):
         return None
     unit = _unit(match)
-    value = (
-        _figure(match["digits"], money=unit in _CODES.split("|"))
-        if match["digits"]
-        else _spelt(match["spelt"])
-    )
+    value = _figure(match["digits"], unit) if match["digits"] else _spelt(match["spelt"])
     if value is None:
         return None
     if match["suffix"]:
@@ -94,12 +92,12 @@ def singular(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word  # noqa: PLR2004
 
 
-def _figure(digits: str, *, money: bool) -> Decimal | None:
-    """Return the value of a figure; `1.250` of a currency is more than a thousand."""
+def _figure(digits: str, unit: str) -> Decimal | None:
+    """Return the value of a figure; `1.250 EUR` are more than a thousand, `$1.250` and `0.125 EUR` are not."""
     if len(digits) > LONGEST:
         return None
     plain = re.sub(r"[' \u00a0\u202f]", "", digits)
-    if re.fullmatch(r"\d{1,3}(\.\d{3})+" + ("(,\\d+)?" if money else ",\\d+"), plain):
+    if re.fullmatch(r"\d{1,3}(\.\d{3})+,\d+", plain) or (unit in _DOTTED and _THOUSANDS.fullmatch(plain)):
         plain = plain.replace(".", "").replace(",", ".")
     elif re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", plain):
         plain = plain.replace(",", "")
