@@ -93,7 +93,7 @@ def singular(word: str) -> str:
 
 
 def _figure(digits: str, unit: str) -> Decimal | None:
-    """Return the value of a figure; `1.250 EUR` are more than a thousand, `$1.250` and `0.125 EUR` are not."""
+    """Return the value of a figure; `1.250 EUR` is more than a thousand, `$1.250` and `0.125 EUR` are not."""
     if len(digits) > LONGEST:
         return None
     plain = re.sub(r"[' \u00a0\u202f]", "", digits)
