@@ -70,9 +70,9 @@ class LocalEmbedder:
         """
         worker = ThreadPoolExecutor(1, thread_name_prefix="embedder")
         try:
-            loading = asyncio.get_running_loop().run_in_executor(worker, _load, path)
-            states, dimensions, tokenizer, limit = await loading
-            cut = passage_reader() if name == EMBEDDED else None
+            loop = asyncio.get_running_loop()
+            states, dimensions, tokenizer, limit = await loop.run_in_executor(worker, _load, path)
+            cut = await loop.run_in_executor(worker, passage_reader) if name == EMBEDDED else None
             shared = readings if cut and readings else Readings()
             yield cls(name, dimensions, states, tokenizer, limit, worker, cut, shared)
         finally:
