@@ -26,10 +26,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from asking import ask
 from metrics import percentile
 
 from grammars.engine import open_engine
-from grammars.extraction.ask import ask
 from grammars.extraction.asked import Asked
 from grammars.extraction.candidates import candidates, group
 from grammars.extraction.complete import complete

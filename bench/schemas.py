@@ -33,6 +33,7 @@ from hypothesis import seed as fix_seed
 from hypothesis import strategies as st
 from llguidance import LLMatcher, LLTokenizer
 
+from grammars.engine.protocol import Located
 from grammars.extraction.check import LONGEST, SchemaRefused, check
 from grammars.extraction.complete import complete
 from grammars.extraction.read import read_record
@@ -316,9 +317,12 @@ class _Silent:
     name, extractive, enforces_grammar = "silent", True, False
 
     async def generate(self, _: Any) -> Any:
-        from grammars.engine.protocol import Generation
+        raise NotImplementedError
 
-        return Generation('{"answerable":false}')
+    async def locate(self, _: str, questions: Sequence[str], __: str) -> Located:
+        """Say of one word in the whole text that it states nothing."""
+        never = np.full((len(questions), 1), -np.inf, np.float32)
+        return Located(np.array([[0, 1]]), never, never, np.zeros(len(questions), np.float32))
 
 
 async def _embed(texts: Sequence[str], /) -> NDArray[np.float32]:

@@ -21,8 +21,9 @@ from grammars.embedded.tokenizer import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from transformers import BertModel, PreTrainedTokenizerFast
+    from transformers import BertModel, PreTrainedModel, PreTrainedTokenizerFast
 
+    from grammars.embedded.locator import Locator
     from grammars.embedded.model import Reader
     from grammars.embedded.readings import Line, Readings
     from grammars.engine.protocol import PassageText
@@ -140,3 +141,29 @@ def load(weights: Path = WEIGHTS, readings: Readings | None = None) -> tuple[Rea
     if readings is not None:
         model.encoder.glance.readings = readings
     return cast("Reader", adapted.eval()), tokenizer  # it hands everything on to the Reader that it wraps
+
+
+def load_locator(base: BertModel, weights: Path = WEIGHTS / "locator") -> Locator:
+    """Return the trained locator over MiniLM's weights in memory; its layers are its own.
+
+    Raises:
+        FileNotFoundError: when the trained parts are not where they should be.
+    """
+    from peft import PeftModel
+    from safetensors.torch import load_file
+    from transformers import AutoTokenizer
+
+    from grammars.embedded.glance import twin
+    from grammars.embedded.locator import Locator, LocatorHead
+
+    if not (weights / "head.safetensors").exists():
+        raise FileNotFoundError(f"No trained locator in {weights}. Reinstall Almanac, or train one.")
+    head = LocatorHead(base.config.hidden_size)
+    head.load_state_dict(
+        {name: part.float() for name, part in load_file(weights / "head.safetensors").items()}
+    )
+    adapted = PeftModel.from_pretrained(cast("PreTrainedModel", twin(base)), str(weights / "adapter"))
+    tokenizer = AutoTokenizer.from_pretrained(minilm_folder())
+    return Locator.of(
+        cast("BertModel", adapted.base_model.model), head.to(base.device), tokenizer, reading_type()
+    )

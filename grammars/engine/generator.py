@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from outlines.models import Transformers
 
     from grammars.engine.adapters import Manifest
-    from grammars.engine.protocol import Request
+    from grammars.engine.protocol import Located, Request
     from grammars.engine.worker import Task
 
 _WARM_UP = 'start: "{}"'  # the first grammar that a process compiles takes seconds
@@ -49,6 +49,7 @@ class Loaded:
     Attributes:
         context: how many tokens the model reads and writes at most; None where there is no limit.
         unable: says why the model cannot take a prompt, such as its language; None where it can.
+        locate: says where a text states what questions of a schema ask for; None where the model cannot.
     """
 
     model: Any
@@ -56,6 +57,7 @@ class Loaded:
     render: Callable[[AnswerPrompt], str | Chat]
     context: int | None = None
     unable: Callable[[AnswerPrompt], str | None] = lambda _: None
+    locate: Callable[[str, Sequence[str], str], Located] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,16 @@ class Generator:
     def unable(self, request: Request) -> str | None:
         """Return why the model cannot take a request; None where it can."""
         return self._loaded.unable(request.prompt)
+
+    def locate(self, title: str, questions: Sequence[str], text: str) -> Located:
+        """Return where a text states what the questions of one schema ask for.
+
+        Raises:
+            EngineError: the model cannot tell.
+        """
+        if self._loaded.locate is None:
+            raise EngineError("The model that is loaded does not say where a text states something.")
+        return self._loaded.locate(title, questions, text)
 
     def close(self) -> None:
         """Compile no more grammars."""

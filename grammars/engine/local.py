@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from grammars.engine.adapters import Manifest
-    from grammars.engine.protocol import Request
+    from grammars.engine.protocol import Located, Request
 
 __all__ = ["Loaded", "LocalEngine"]
 
@@ -94,6 +94,15 @@ class LocalEngine:
             settled = replace(settled, on_text=_in_this_loop(settled.on_text))
         prepared = await asyncio.to_thread(generator.prepare, settled)
         return await self._worker.submit(prepared, key=settled.adapter, seconds=self._seconds)
+
+    async def locate(self, title: str, questions: Sequence[str], text: str) -> Located:
+        """Say where a text states what the questions of one schema ask for, between two batches.
+
+        Raises:
+            EngineError: the model cannot tell, or is closed.
+        """
+        generator = self._open()
+        return await self._worker.call(lambda: generator.locate(title, questions, text))
 
     @property
     def adapter(self) -> str | None:

@@ -77,8 +77,9 @@ def load_embedded(readings: Readings | None = None) -> Loaded:
     """Load the model that ships with us."""
     from grammars.embedded.language import unreadable
     from grammars.embedded.layout import render
-    from grammars.embedded.loading import load
+    from grammars.embedded.loading import load, load_locator
     from grammars.engine.generator import Loaded
 
     model, tokenizer = load(readings=readings)
-    return Loaded(model, tokenizer, render, unable=unreadable)
+    locate = load_locator(model.encoder.glance.minilm)
+    return Loaded(model, tokenizer, render, unable=unreadable, locate=locate)

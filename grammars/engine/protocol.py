@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,23 @@ class Generation:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Located:
+    """Log-probabilities of where a text states what each of Q questions asks for.
+
+    Attributes:
+        offsets: (N, 2), the characters of each of the text's tokens.
+        begins: (Q, N), that it begins with a token.
+        ends: (Q, N), that it ends with one.
+        absent: (Q,), that the text states it nowhere, by the beginning and the end together.
+    """
+
+    offsets: NDArray[np.int64]
+    begins: NDArray[np.float32]
+    ends: NDArray[np.float32]
+    absent: NDArray[np.float32]
+
+
 @runtime_checkable
 class Engine(Protocol):
     """A model that generates under a grammar."""
@@ -105,6 +125,17 @@ class Engine(Protocol):
 
     async def generate(self, request: Request) -> Generation:
         """Generate once; cancelling the task stops the generation.
+
+        Raises:
+            grammars.engine.errors.EngineError: with a sentence for the person who asked.
+        """
+
+
+class Extractive(Engine, Protocol):
+    """An engine that can only quote: it says where a text states something."""
+
+    async def locate(self, title: str, questions: Sequence[str], text: str) -> Located:
+        """Say where a text states what the questions of one schema ask for.
 
         Raises:
             grammars.engine.errors.EngineError: with a sentence for the person who asked.

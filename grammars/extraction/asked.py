@@ -28,6 +28,7 @@ class Asked:
         leaf: itself.
         kind: of its candidates, as `group` says.
         question: what it asks of a text.
+        alone: the same beside the schema's title, without it.
         name: stems of its name.
         told: stems of its description and of the names above it, but for those of its name.
         wording: all that the schema says of it.
@@ -36,6 +37,7 @@ class Asked:
     leaf: Field
     kind: str
     question: str
+    alone: str
     name: frozenset[str]
     told: frozenset[str]
     wording: str
@@ -47,7 +49,8 @@ class Asked:
         name = stems(words(leaf.name))
         path = stems(" ".join(map(words, leaf.path[:-1])))
         told = (stems(leaf.description) | path) - name
-        return cls(leaf, group(leaf), question, name, told, f"{words(leaf.name)} {leaf.description}")
+        alone = leaf_question("", leaf.path, leaf.description)
+        return cls(leaf, group(leaf), question, alone, name, told, f"{words(leaf.name)} {leaf.description}")
 
     @property
     def called(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from grammars.extraction.dates import find_dates
@@ -16,7 +16,7 @@ from grammars.extraction.question import words
 from grammars.extraction.typed import find, shapes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import date
 
     from grammars.extraction.fields import Field
@@ -43,6 +43,7 @@ _ADJUNCT = re.compile(
 _JOINING = frozenset(("of", "the", "for", "in", "and", "de", "la", "von", "van", "at", "to", "on"))
 _NUMERIC = ("integer", "number")
 BEFORE = "before"
+CLAUSES = ("boolean", "choice")  # groups whose candidates are whole clauses
 STRICT = frozenset({"email", "idn-email", "uri", "iri", "uuid", "ipv4", "ipv6", "hostname", "time"})
 
 
@@ -64,21 +65,38 @@ class Candidate:
         return self.start, self.end
 
 
-def candidates(leaf: Field, layout: Layout, reference: date) -> list[Candidate]:
-    """Return what may be the value of a leaf that is neither an object nor an array."""
+def candidates(
+    leaf: Field, layout: Layout, reference: date, pointed: Sequence[Candidate] = ()
+) -> list[Candidate]:
+    """Return what may be the value of a leaf that is neither an object nor an array.
+
+    Args:
+        leaf: what is asked for.
+        layout: of the text.
+        reference: the day that dates are counted from.
+        pointed: spans that the engine points at; of a string that has no shape they are candidates too.
+    """
     found: dict[str, Candidate] = {}
-    for one in _of_kind(leaf, layout, reference):
+    more = _trimmed(layout.text, pointed) if group(leaf) == "free" else ()
+    for one in chain(more, _of_kind(leaf, layout, reference)):
         found.setdefault(json.dumps([one.start, one.end, one.value, one.unit]), one)
         if len(found) == MOST:
             break
     return list(found.values())
 
 
+def _trimmed(text: str, found: Sequence[Candidate]) -> list[Candidate]:
+    spans: dict[Span, None] = {}
+    for one in found:
+        _add(spans, text, *one.span)
+    return [Candidate(*span, text[slice(*span)]) for span in spans]
+
+
 def group(leaf: Field) -> str:
     """Return which kind of candidates a leaf has: date, number, boolean, choice, shaped or free."""
     if leaf.kind in _NUMERIC:
         return "number"
-    if leaf.kind in ("boolean", "choice"):
+    if leaf.kind in CLAUSES:
         return leaf.kind
     if leaf.schema.get("format") in ("date", "date-time"):
         return "date"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from grammars.extraction.complete import complete
 from grammars.extraction.modern import modern
@@ -15,7 +15,7 @@ from grammars.extraction.write import write_record
 if TYPE_CHECKING:
     from datetime import date
 
-    from grammars.engine.protocol import Engine
+    from grammars.engine.protocol import Engine, Extractive
 
 LONGEST = 200_000  # characters
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")  # what neither JSON in a database nor UTF-8 can hold
@@ -48,6 +48,6 @@ async def extract(
     definition = modern(definition)
     validator = Validator(definition)
     if engine.extractive:
-        record = await read_record(engine, embed, definition, text, reference=reference)
+        record = await read_record(cast("Extractive", engine), embed, definition, text, reference=reference)
         return complete(record, definition, validator)
     return await write_record(engine, definition, text, validator, reference=reference, max_tokens=max_tokens)

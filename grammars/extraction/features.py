@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from grammars.extraction.ask import Reply
     from grammars.extraction.asked import Asked, Rows
     from grammars.extraction.candidates import Candidate
     from grammars.extraction.rivals import Rivals
@@ -61,7 +60,7 @@ def _exchange(layout: Layout, at: int) -> str:
 
 
 def features(
-    asked: Asked, layout: Layout, found: Sequence[Candidate], rivals: Rivals, reply: Reply | None = None
+    asked: Asked, layout: Layout, found: Sequence[Candidate], rivals: Rivals, located: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Return the features (C, F) of a leaf's candidates; all of a leaf have the same F, by its group.
 
@@ -70,7 +69,7 @@ def features(
         layout: of the text.
         found: its candidates.
         rivals: all leaves that are asked of the text, the leaf among them.
-        reply: what the engine says, where it was asked.
+        located: what the engine's own reading says of them, (C, L).
     """
     vectors = rivals.vectors
     question = vectors[asked.question]
@@ -81,9 +80,8 @@ def features(
         row = _relevance(asked, layout, candidate, vectors, mean)
         row += _rivalry(asked, layout, candidate, rivals)
         row += _OWN[asked.kind](asked, layout, candidate, vectors)
-        row += _replied(candidate, reply)
         rows.append(row)
-    return np.asarray(rows, np.float32).reshape(len(rows), -1 if rows else 1)
+    return np.hstack([np.asarray(rows, np.float32).reshape(len(rows), -1 if rows else 1), located])
 
 
 def _relevance(asked: Asked, layout: Layout, candidate: Candidate, vectors: Rows, mean: float) -> list[float]:
@@ -130,19 +128,6 @@ def _rivalry(asked: Asked, layout: Layout, candidate: Candidate, rivals: Rivals)
         rivals.named(asked, stems(label)) if label else 0.0,
         rivals.named(asked, near),
     ]
-
-
-def _replied(candidate: Candidate, reply: Reply | None) -> list[float]:
-    """Say how far the engine's own answer agrees."""
-    if reply is None or reply.sentence is None:
-        return [0.0, 0.0, 0.0, reply.confidence if reply else 0.0]
-    here = reply.sentence[0] <= candidate.start < reply.sentence[1]
-    same = reply.span == candidate.span
-    overlap = 0.0
-    if reply.span:
-        shared = min(candidate.end, reply.span[1]) - max(candidate.start, reply.span[0])
-        overlap = max(shared, 0) / (max(candidate.end, reply.span[1]) - min(candidate.start, reply.span[0]))
-    return [here * reply.confidence, same * reply.confidence, overlap * reply.confidence, reply.confidence]
 
 
 _OWN = {

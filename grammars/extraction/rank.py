@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from grammars.extraction.candidates import Candidate
 
 WEIGHTS = Path(__file__).parent / "ranker.json"
-REPLY = 4  # features of the engine's reply
 STATED_AT = 0.35  # how sure a value is that counts as stated; on practice texts: a null recall of .85
 # How sure a value must be that the schema demands, by group; where it is less, the person is asked.
 # As high as loses no right value of the shared cases. Of choices and booleans the likeliest is taken.
@@ -76,11 +75,6 @@ def choose(kind: str, found: Sequence[Candidate], features: NDArray[np.float32])
     place = max(places, key=lambda place: probabilities[place])
     margin = values[best] - (values[others[0]] if others else 0.0)
     return Choice(found[place], values[best], margin, float(probabilities[-1]))
-
-
-def heeds_reply(kind: str) -> bool:
-    """Whether the engine's own answer counts for a group: the last features are those of its reply."""
-    return bool(np.any(_weights()[kind][-1 - REPLY : -1]))
 
 
 def _softmax(kind: str, features: NDArray[np.float32]) -> NDArray[np.float32]:

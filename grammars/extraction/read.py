@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from grammars.engine.protocol import Engine
+    from grammars.engine.protocol import Extractive
     from grammars.extraction.candidates import Candidate
     from grammars.extraction.layout import Span
     from grammars.extraction.rank import Choice
@@ -38,7 +38,9 @@ class Embed(Protocol):
     async def __call__(self, texts: Sequence[str], /) -> NDArray[np.float32]: ...
 
 
-async def read_record(engine: Engine, embed: Embed, definition: Any, text: str, *, reference: date) -> Record:
+async def read_record(
+    engine: Extractive, embed: Embed, definition: Any, text: str, *, reference: date
+) -> Record:
     """Ask a text for every leaf of a schema, all at once, and put together what it states.
 
     Raises:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grammars.extraction.ask import ask
 from grammars.extraction.asked import Asked
-from grammars.extraction.candidates import Candidate, candidates, group
+from grammars.extraction.candidates import CLAUSES, Candidate, candidates, group
 from grammars.extraction.features import features, texts
-from grammars.extraction.rank import Choice, choose, heeds_reply
+from grammars.extraction.located import located_features, pointed
+from grammars.extraction.rank import Choice, choose
 from grammars.extraction.rivals import Rivals
 
 if TYPE_CHECKING:
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from grammars.engine.protocol import Engine
-    from grammars.extraction.ask import Reply
+    from grammars.engine.protocol import Extractive
     from grammars.extraction.fields import Field
     from grammars.extraction.layout import Layout, Span
     from grammars.extraction.read import Embed
@@ -47,34 +45,27 @@ class Scored:
 
 
 async def score(
-    engine: Engine, embed: Embed, title: str, leaves: Sequence[Field], layout: Layout, *, reference: date
+    engine: Extractive, embed: Embed, title: str, leaves: Sequence[Field], layout: Layout, *, reference: date
 ) -> dict[tuple[str, ...], Scored]:
-    """Return each leaf with its candidates, by its path; everything is embedded at once, and asked at once.
+    """Return each leaf with its candidates, by its path; all is embedded at once, and located at once.
 
     Raises:
         EngineError: the model could not answer.
     """
     asked = [Asked.of(title, leaf) for leaf in leaves]
-    found = [candidates(leaf, layout, reference) for leaf in leaves]
+    located = await engine.locate(title, [one.alone for one in asked], layout.text)
+    found = [
+        candidates(one.leaf, layout, reference, pointed(located, row, layout))
+        for row, one in enumerate(asked)
+    ]
     needed: dict[str, None] = {}
     for one, its in zip(asked, found, strict=True):
         needed |= dict.fromkeys(texts(one, layout, its))
     rows = await embed(list(needed)) if needed else np.empty((0, 0), np.float32)
     vectors = dict(zip(needed, rows, strict=True))
-    replies = await asyncio.gather(
-        *(_reply(engine, one, its, layout.text) for one, its in zip(asked, found, strict=True))
-    )
     rivals = Rivals.of(asked, vectors)
-    return {
-        one.leaf.path: Scored(one.leaf, its, features(one, layout, its, rivals, reply))
-        for one, its, reply in zip(asked, found, replies, strict=True)
-    }
-
-
-async def _reply(engine: Engine, asked: Asked, found: Sequence[Candidate], text: str) -> Reply | None:
-    """Ask the engine where its answer counts: under a grammar of the candidates, where they are few."""
-    kind = group(asked.leaf)
-    if not heeds_reply(kind) or not found:
-        return None
-    spans = [one.span for one in found] if kind in ("date", "number") else None
-    return await ask(engine, asked.question, text, spans)
+    scored = {}
+    for row, (one, its) in enumerate(zip(asked, found, strict=True)):
+        there = located_features(located, row, its, clauses=one.kind in CLAUSES)
+        scored[one.leaf.path] = Scored(one.leaf, its, features(one, layout, its, rivals, there))
+    return scored

@@ -1,4 +1,4 @@
-"""One leaf asked of a text: an extractive engine may answer only with a span that fits the leaf."""
+"""One leaf asked of a text as a question: the engine answers with one sentence and words of it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 Span = tuple[int, int]
 
 MAX_TOKENS = 400
-LONGEST_SPAN = 12  # words of a free span
-_WORDS = re.compile(r"\w+|[^\w\s]")
 _OPENING = '{"answerable":'
 _YES = 'true,"citations":[{"quote":"'
 _PASSAGE = '","passage":1}],"answer":"'
@@ -36,14 +34,14 @@ class Reply:
     confidence: float  # that the text states it, 0 to 1
 
 
-async def ask(engine: Engine, question: str, text: str, spans: Sequence[Span] | None = None) -> Reply:
-    """Ask a text a question whose answer is one of `spans`; None: any words of one sentence.
+async def ask(engine: Engine, question: str, text: str) -> Reply:
+    """Ask a text a question whose answer is any words of one sentence.
 
     Raises:
         EngineError: the model could not answer.
     """
     sentences = [(unit.content, unit.end) for unit in units(text) if not unit.blank]
-    grammar = "\n".join(_grammar(text, sentences, spans)) + "\n"
+    grammar = "\n".join(_grammar(text, sentences)) + "\n"
     request = Request(
         prompt=AnswerPrompt(question, (PassageText("", "", text),)),
         grammar=grammar,
@@ -51,39 +49,26 @@ async def ask(engine: Engine, question: str, text: str, spans: Sequence[Span] | 
         max_tokens=MAX_TOKENS,
         shortest=SHORTEST,
     )
-    return _reply(await engine.generate(request), text, sentences, spans)
+    return _reply(await engine.generate(request), text, sentences)
 
 
-def _grammar(text: str, sentences: Sequence[Span], spans: Sequence[Span] | None) -> Iterator[str]:
+def _grammar(text: str, sentences: Sequence[Span]) -> Iterator[str]:
     """Yield the Lark rules: a refusal, or one sentence and a span of it.
 
     A sentence and what follows it are one terminal: one sentence may begin another.
     """
     options = []
     for number, sentence in enumerate(sentences):
-        inside = None if spans is None else [s for s in spans if sentence[0] <= s[0] and s[1] <= sentence[1]]
-        if inside == []:
-            continue
         options.append(f"s{number}")
         quote = json.dumps(json_escape(text[slice(*sentence)]) + _PASSAGE)
-        yield f"s{number}: {quote} {_answer(number, inside, text)}"
-        if inside is None:
-            chunks = [json_escape(word) for word in re.findall(r"\w+|\W", text[slice(*sentence)])]
-            yield f"A{number}: %regex {json.dumps({'substring_chunks': chunks})}"
+        yield f"s{number}: {quote} A{number} {json.dumps(_END)}"
+        chunks = [json_escape(word) for word in re.findall(r"\w+|\W", text[slice(*sentence)])]
+        yield f"A{number}: %regex {json.dumps({'substring_chunks': chunks})}"
     yes = f"{json.dumps(_YES)} ({' | '.join(options)}) | " if options else ""
     yield f"start: {json.dumps(_OPENING)} ({yes}{json.dumps('false}')})"
 
 
-def _answer(number: int, inside: Sequence[Span] | None, text: str) -> str:
-    if inside is None:
-        return f"A{number} {json.dumps(_END)}"
-    answers = dict.fromkeys(json.dumps(json_escape(text[slice(*span)]) + _END) for span in inside)
-    return f"({' | '.join(answers)})"
-
-
-def _reply(
-    generation: Generation, text: str, sentences: Sequence[Span], spans: Sequence[Span] | None
-) -> Reply:
+def _reply(generation: Generation, text: str, sentences: Sequence[Span]) -> Reply:
     """Return what was written as offsets; what is not of the text counts as nothing."""
     output = _parse(generation.text)
     chosen = generation.probabilities[0] if generation.probabilities else 1.0
@@ -95,13 +80,10 @@ def _reply(
     sentence = next((s for s in sentences if text[slice(*s)] == quote), None)
     if sentence is None:
         return Reply(None, None, 0.0)
-    return Reply(_locate(answer or "", text, sentence, spans), sentence, chosen)
+    return Reply(_locate(answer or "", text, sentence), sentence, chosen)
 
 
-def _locate(answer: str, text: str, sentence: Span, spans: Sequence[Span] | None) -> Span | None:
-    if spans is not None:
-        inside = (s for s in spans if sentence[0] <= s[0] and s[1] <= sentence[1])
-        return next((span for span in inside if text[slice(*span)] == answer), None)
+def _locate(answer: str, text: str, sentence: Span) -> Span | None:
     begun = text.find(answer, *sentence) if answer.strip() else -1
     return (begun, begun + len(answer)) if begun >= 0 else None
 
