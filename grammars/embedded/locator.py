@@ -31,7 +31,7 @@ Span = tuple[int, int]
 LONGEST = 512  # tokens that MiniLM has positions for
 MOST_ASKED = 300  # tokens of title and questions in one reading
 MOST_OF_QUESTION = 40  # tokens
-MOST_WINDOWS = 12  # of a text: 6,000 characters, more than is read of one
+MOST_READINGS = 24  # of a text, 12,000 tokens: of many questions only the beginning of a long text is read
 _OVERLAP = 32  # tokens that a text's windows share
 _WIDTH = 256
 _CLS, _SEP = 101, 102  # MiniLM's ids
@@ -98,11 +98,9 @@ class Asker:
         named = self.tokens(title)[0][:MOST_OF_QUESTION]
         opening = [_CLS, *named, _SEP] if named else [_CLS]
         asked = [[*self.tokens(question)[0][:MOST_OF_QUESTION], _SEP] for question in questions]
-        return [
-            reading
-            for group in _groups([len(one) for one in asked], MOST_ASKED - len(opening))
-            for reading in self._readings(opening, asked, group, text)
-        ]
+        groups = _groups([len(one) for one in asked], MOST_ASKED - len(opening))
+        most = max(MOST_READINGS // max(len(groups), 1), 1)
+        return [one for group in groups for one in self._readings(opening, asked, group, text)[:most]]
 
     @staticmethod
     def _readings(
@@ -113,7 +111,7 @@ class Asker:
         for place, number in enumerate(group, 1):
             owner += [place] * len(asked[number])
         room = LONGEST - len(head) - 1
-        starts = range(0, max(len(text) - _OVERLAP, 1), room - _OVERLAP)[:MOST_WINDOWS]
+        starts = range(0, max(len(text) - _OVERLAP, 1), room - _OVERLAP)
         found = []
         for start in starts:
             part = list(text[start : start + room])
@@ -177,11 +175,10 @@ class Locator:
         begins[:, 0] = ends[:, 0] = 0.0
         states = self._states(readings) if readings else ()
         for one, its in zip(readings, states, strict=True):
-            for whole, scores in zip(
-                (begins, ends), self._head(its[None], torch.tensor([one.owner])), strict=True
-            ):
+            owner = torch.tensor([one.owner], device=its.device)
+            for whole, scores in zip((begins, ends), self._head(its[None], owner), strict=True):
                 # over its absence, so that what several windows say can be compared
-                over = (scores[0, :, 1:] - scores[0, :, :1])[:, one.text.start : one.text.stop]
+                over = (scores[0, :, 1:] - scores[0, :, :1])[:, one.text.start : one.text.stop].cpu()
                 places = slice(1 + one.first, 1 + one.first + len(one.text))
                 rows = torch.tensor(one.questions)
                 whole[rows, places] = torch.maximum(whole[rows, places], over)
