@@ -113,3 +113,16 @@ def test_the_base_weights_stay_as_they_are() -> None:
     load_locator(model)
     assert all(torch.equal(part, before[name]) for name, part in model.state_dict().items())
     assert module.LocatorHead(8)(torch.zeros(1, 3, 8), torch.zeros(1, 3, dtype=torch.long))[0].shape[1] == 0
+
+
+def test_what_was_not_read_is_no_less_likely_than_anything_else() -> None:
+    text = "word " * 3_000
+    found = locator()("", [f"{'field ' * 30}{number}" for number in range(80)], text)
+    assert np.isfinite(found.begins).all()
+    assert np.allclose(found.begins[:, -1], -np.log(1 + len(found.offsets)))
+
+
+def test_a_messages_own_marks_are_text() -> None:
+    tokens, offsets = Asker(tokenizer()).tokens("ask [SEP] Ana [CLS]")
+    assert not {101, 102} & set(tokens)
+    assert "".join("ask [SEP] Ana [CLS]"[start:end] for start, end in offsets) == "ask[SEP]Ana[CLS]"

@@ -165,5 +165,8 @@ def load_locator(base: BertModel, weights: Path = WEIGHTS / "locator") -> Locato
     adapted = PeftModel.from_pretrained(cast("PreTrainedModel", twin(base)), str(weights / "adapter"))
     tokenizer = AutoTokenizer.from_pretrained(minilm_folder())
     return Locator.of(
-        cast("BertModel", adapted.base_model.model), head.to(base.device), tokenizer, reading_type()
+        cast("BertModel", adapted.base_model.model),
+        head.to(base.device),
+        tokenizer,
+        reading_type(base.device),
     )

@@ -9,6 +9,7 @@ likely what is asked begins or ends there, and its product with the first state,
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ Span = tuple[int, int]
 LONGEST = 512  # tokens that MiniLM has positions for
 MOST_ASKED = 300  # tokens of title and questions in one reading
 MOST_OF_QUESTION = 40  # tokens
-MOST_READINGS = 24  # of a text, 12,000 tokens: of many questions only the beginning of a long text is read
+MOST_READINGS = 24  # of a text, some 12,000 tokens, but one of each group of questions
 _OVERLAP = 32  # tokens that a text's windows share
 _WIDTH = 256
 _CLS, _SEP = 101, 102  # MiniLM's ids
@@ -90,7 +91,13 @@ class Asker:
 
     def tokens(self, text: str) -> tuple[list[int], list[Span]]:
         """Return a text's token ids, and the characters that each of them is."""
-        read = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        read = self._tokenizer(
+            text,
+            add_special_tokens=False,
+            split_special_tokens=True,  # a message's own `[SEP]` is text
+            return_offsets_mapping=True,
+            verbose=False,
+        )
         return read["input_ids"], [(start, end) for start, end in read["offset_mapping"]]
 
     def __call__(self, title: str, questions: Sequence[str], text: Sequence[int]) -> list[Asking]:
@@ -131,6 +138,11 @@ def _groups(lengths: Sequence[int], room: int) -> list[list[int]]:
         groups[-1].append(number)
         left -= length
     return groups
+
+
+def _even(logs: torch.Tensor) -> torch.Tensor:
+    """Return log-probabilities (Q, 1 + N), those of what was not read no worse than any other's."""
+    return logs.masked_fill(logs.isinf(), -math.log(logs.shape[-1]))
 
 
 class Locator:
@@ -182,7 +194,7 @@ class Locator:
                 places = slice(1 + one.first, 1 + one.first + len(one.text))
                 rows = torch.tensor(one.questions)
                 whole[rows, places] = torch.maximum(whole[rows, places], over)
-        begins, ends = begins.log_softmax(-1), ends.log_softmax(-1)
+        begins, ends = (_even(whole.log_softmax(-1)) for whole in (begins, ends))
         return Located(
             np.asarray(offsets, np.int64).reshape(-1, 2),
             begins[:, 1:].numpy(),

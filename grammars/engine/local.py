@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from grammars.engine.errors import EngineClosed, UnknownAdapter
+from grammars.engine.errors import EngineClosed, EngineTimeout, UnknownAdapter
 from grammars.engine.generator import Generator, Loaded, Prepared
 from grammars.engine.protocol import Generation
 from grammars.engine.worker import Task, Worker
@@ -99,10 +99,14 @@ class LocalEngine:
         """Say where a text states what the questions of one schema ask for, between two batches.
 
         Raises:
-            EngineError: the model cannot tell, or is closed.
+            EngineError: the model cannot tell, or EngineTimeout, or EngineClosed.
         """
         generator = self._open()
-        return await self._worker.call(lambda: generator.locate(title, questions, text))
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._worker.call(lambda: generator.locate(title, questions, text))
+        except TimeoutError:
+            raise EngineTimeout(self._seconds) from None
 
     @property
     def adapter(self) -> str | None:

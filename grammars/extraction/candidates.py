@@ -65,31 +65,22 @@ class Candidate:
         return self.start, self.end
 
 
-def candidates(
-    leaf: Field, layout: Layout, reference: date, pointed: Sequence[Candidate] = ()
-) -> list[Candidate]:
+def candidates(leaf: Field, layout: Layout, reference: date, pointed: Sequence[Span] = ()) -> list[Candidate]:
     """Return what may be the value of a leaf that is neither an object nor an array.
 
     Args:
         leaf: what is asked for.
         layout: of the text.
         reference: the day that dates are counted from.
-        pointed: spans that the engine points at; of a string that has no shape they are candidates too.
+        pointed: spans that the engine points at, which are candidates too.
     """
     found: dict[str, Candidate] = {}
-    more = _trimmed(layout.text, pointed) if group(leaf) == "free" else ()
+    more = (Candidate(*span, layout.text[slice(*span)]) for span in pointed)
     for one in chain(more, _of_kind(leaf, layout, reference)):
         found.setdefault(json.dumps([one.start, one.end, one.value, one.unit]), one)
         if len(found) == MOST:
             break
     return list(found.values())
-
-
-def _trimmed(text: str, found: Sequence[Candidate]) -> list[Candidate]:
-    spans: dict[Span, None] = {}
-    for one in found:
-        _add(spans, text, *one.span)
-    return [Candidate(*span, text[slice(*span)]) for span in spans]
 
 
 def group(leaf: Field) -> str:
@@ -210,10 +201,17 @@ def _runs(layout: Layout, clause: Span) -> Iterator[Span]:
 
 
 def _add(found: dict[Span, None], text: str, start: int, end: int) -> None:
+    if span := trimmed(text, start, end):
+        found[span] = None
+
+
+def trimmed(text: str, start: int, end: int) -> Span | None:
+    """Return a span without the punctuation around it; None where nothing is left."""
     piece = text[start:end]
-    if len(stripped := piece.strip(_TRIM)) > 0:
-        begin = start + piece.index(stripped)
-        last = begin + len(stripped)
-        if text[last : last + 1] == ")" and last < end and stripped.count("(") > stripped.count(")"):
-            last += 1
-        found[begin, last] = None
+    if not (stripped := piece.strip(_TRIM)):
+        return None
+    begin = start + piece.index(stripped)
+    last = begin + len(stripped)
+    if text[last : last + 1] == ")" and last < end and stripped.count("(") > stripped.count(")"):
+        last += 1
+    return begin, last

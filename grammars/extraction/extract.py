@@ -29,7 +29,7 @@ async def extract(
     """Return what a text states, as a schema asks for it.
 
     Args:
-        engine: the model; an extractive one is asked leaf by leaf, another writes the record at once.
+        engine: the model; an extractive one says where the text states each leaf, another writes the record.
         embed: texts to L2-normalised vectors; only an extractive engine needs it.
         definition: a JSON Schema that was checked.
         text: any; a null character or half of a surrogate pair in it is read as U+FFFD.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import bisect
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grammars.extraction.candidates import Candidate
+from grammars.extraction.candidates import trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from grammars.engine.protocol import Located
+    from grammars.extraction.candidates import Candidate
     from grammars.extraction.layout import Layout, Span
 
 COUNT = 3  # features
@@ -23,7 +25,7 @@ _ENDS = 6  # likely first tokens, and last ones, that are paired
 _LEAST = -16.0  # of a log-probability: what lies below says no more
 
 
-def pointed(located: Located, row: int, layout: Layout) -> list[Candidate]:
+def pointed(located: Located, row: int, layout: Layout) -> list[Span]:
     """Return the likeliest spans, of whole words and within one clause, of the leaf that `row` is of."""
     begins, ends = located.begins[row], located.ends[row]
     pairs = [
@@ -32,22 +34,24 @@ def pointed(located: Located, row: int, layout: Layout) -> list[Candidate]:
         for last in np.argsort(-ends)[:_ENDS]
         if first <= last < first + LONGEST_POINTED
     ]
-    found: dict[Span, Candidate] = {}
+    found: dict[Span, None] = {}
     for _, first, last in sorted(pairs, reverse=True):
-        start, end = _whole(layout, int(located.offsets[first, 0]), int(located.offsets[last, 1]))
-        if end <= layout.within((start, end), layout.clauses)[1]:
-            found[start, end] = Candidate(start, end, layout.text[start:end])
+        whole = _whole(layout, int(located.offsets[first, 0]), int(located.offsets[last, 1]))
+        span = trimmed(layout.text, *whole)
+        if span and span[1] <= layout.within(span, layout.clauses)[1]:
+            found[span] = None
         if len(found) == MOST_POINTED:
             break
-    return list(found.values())
+    return list(found)
 
 
 def _whole(layout: Layout, start: int, end: int) -> Span:
     """Return a span that cuts no word in two."""
-    for begin, stop in layout.words:
-        start = begin if begin < start < stop else start
-        end = stop if begin < end < stop else end
-    return start, end
+    first = bisect.bisect_right(layout.words, start, key=lambda word: word[1])
+    last = bisect.bisect_left(layout.words, end, key=lambda word: word[0]) - 1
+    begin = layout.words[first][0] if first < len(layout.words) else start
+    stop = layout.words[last][1] if last >= 0 else end
+    return min(begin, start), max(stop, end)
 
 
 def located_features(

@@ -1,4 +1,4 @@
-"""A record read from a text leaf by leaf, for engines that can only quote."""
+"""A record read from a text, for engines that can only say where it states something."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ async def score(
     asked = [Asked.of(title, leaf) for leaf in leaves]
     located = await engine.locate(title, [one.alone for one in asked], layout.text)
     found = [
-        candidates(one.leaf, layout, reference, pointed(located, row, layout))
+        candidates(one.leaf, layout, reference, pointed(located, row, layout) if one.kind == "free" else ())
         for row, one in enumerate(asked)
     ]
     needed: dict[str, None] = {}

@@ -231,6 +231,7 @@ class Trainer:
 
     def locator(self) -> Locator:
         """Return what was trained, ready to read."""
+        self.model.eval()
         return Locator.of(self.model.base_model.model, self.head, self.tokenizer, torch.float32)
 
     def log(self, **entry: Any) -> None:
@@ -257,7 +258,7 @@ class Trainer:
         path = self.out / CHECKPOINT
         if not path.exists():
             return
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
         self._load(state["trained"])
         self.done = state["done"]
         if state["stage"] == stage:
@@ -267,7 +268,7 @@ class Trainer:
 
     def load(self, folder: Path) -> None:
         """Take over the weights that another run ended with."""
-        self._load(torch.load(folder / CHECKPOINT, weights_only=True)["trained"])
+        self._load(torch.load(folder / CHECKPOINT, map_location=self.device, weights_only=True)["trained"])
 
     def _trained(self) -> dict[str, torch.Tensor]:
         adapter = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
@@ -276,7 +277,8 @@ class Trainer:
     def _load(self, trained: dict[str, torch.Tensor]) -> None:
         head = {n.removeprefix("head."): p for n, p in trained.items() if n.startswith("head.")}
         self.head.load_state_dict(head)
-        self.model.load_state_dict({n: p for n, p in trained.items() if n not in head}, strict=False)
+        adapter = {n: p for n, p in trained.items() if not n.startswith("head.")}
+        self.model.load_state_dict(adapter, strict=False)
 
     def save(self, out: Path) -> None:
         """Write the trained parts in bfloat16: the adapter as peft does, and the head."""
@@ -312,6 +314,8 @@ def evaluate(locator: Locator, sheets: Sequence[Sheet]) -> dict[str, float]:
     quiet: list[bool] = []
     for sheet in sheets:
         found = locator(sheet.title, sheet.questions, sheet.text)
+        if not len(found.offsets):
+            continue
         for number, places in enumerate(sheet.places):
             pairs = found.begins[number][:, None] + found.ends[number]
             pairs = np.where(np.triu(np.ones_like(pairs)) > 0, pairs, -np.inf)

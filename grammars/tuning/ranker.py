@@ -142,7 +142,12 @@ def _leaves(
     asked = [Asked.of(title, leaf) for leaf in asked_of(root)]
     located = locator(title, [one.alone for one in asked], case["text"])
     found = [
-        candidates(one.leaf, layout, REFERENCE, pointed(located, row, layout) if unseen else ())
+        candidates(
+            one.leaf,
+            layout,
+            REFERENCE,
+            pointed(located, row, layout) if unseen and one.kind == "free" else (),
+        )
         for row, one in enumerate(asked)
     ]
     rivals = Rivals.of(

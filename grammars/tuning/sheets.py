@@ -109,7 +109,7 @@ def sheets_of_questions(files: Sequence[Path], *, most: int, seed: int = 0) -> l
         if row.get("history"):
             continue
         if not row["answerable"]:
-            unanswered[row["passages"][0]["text"]][row["question"]] = None
+            unanswered[row["passages"][0]["text"][:LONGEST_PASSAGE]][row["question"]] = None
         elif (found := _answer(row)) is not None:
             text, span = found
             answered[text][row["question"]] = span
