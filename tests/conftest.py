@@ -62,3 +62,14 @@ async def pool(conninfo: str) -> AsyncIterator[Pool]:
     """An open pool on the test's own database."""
     async with open_pool(conninfo, size=4) as pool:
         yield pool
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Small tensors: on a busy machine threads wait for one another longer than they compute."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

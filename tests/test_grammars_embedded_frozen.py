@@ -21,12 +21,7 @@ ASKED = 6
 NEAR = {torch.float32: 0.001, torch.bfloat16: 0.02}  # in probability
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import torch
@@ -13,19 +13,11 @@ from grammars.embedded.glance import Glance
 from grammars.embedded.packed import Merged, Packed
 from grammars.embedded.readings import Readings
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 TEXTS = [(7, 8, 9), (7, 8), (), (5,) * 40, (9, 8, 7), tuple(range(3, 60))]
 CLS, SEP = 101, 102
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

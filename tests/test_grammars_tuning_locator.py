@@ -16,7 +16,6 @@ from grammars.tuning.locator import LEFT_OUT, Run, Trainer, evaluate, train
 from grammars.tuning.sheets import Sheet, sheets_of_cases, sheets_of_questions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 TOWNS = ("Porto", "Lyon", "Ghent", "Turin", "Graz", "Cork")
@@ -39,13 +38,7 @@ def case(title: str, town: str) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Small tensors: on a busy machine threads wait for one another longer than they compute."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

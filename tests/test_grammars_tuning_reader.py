@@ -13,7 +13,6 @@ from grammars.embedded.loading import load
 from grammars.tuning.reader import Run, Trainer, train
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 TOWNS = ("Porto", "Lyon", "Ghent", "Turin", "Graz", "Cork")
@@ -31,13 +30,7 @@ def row(town: str, hour: int) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Small tensors: on a busy machine threads wait for one another longer than they compute."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

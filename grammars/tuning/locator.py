@@ -31,6 +31,7 @@ from safetensors.torch import load_file, save_file
 
 from grammars.embedded.loading import WEIGHTS, minilm, minilm_folder
 from grammars.embedded.locator import Asker, Locator, LocatorHead
+from grammars.tuning.curve import draw
 from grammars.tuning.examples import read_rows
 from grammars.tuning.sheets import Sheet, sheets_of_cases, sheets_of_questions
 
@@ -93,7 +94,7 @@ def train(run: Run) -> None:
     trainer.save(out)
     if held := [case for case in cases if title(case) in out_of_fold]:
         trainer.log(left_out=evaluate(trainer.locator(), list(sheets_of_cases(held))))
-    plot(out)
+    draw(out, 1, plot)
 
 
 def titles(cases: Sequence[dict[str, Any]]) -> list[str]:
@@ -328,24 +329,14 @@ def evaluate(locator: Locator, sheets: Sequence[Sheet]) -> dict[str, float]:
     return {"right": sum(right) / max(len(right), 1), "quiet": sum(quiet) / max(len(quiet), 1)}
 
 
-def plot(out: Path) -> None:
-    """Draw the log as `curve.png`, where matplotlib is installed."""
-    try:
-        import matplotlib as mpl
-    except ImportError:
-        return
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    entries = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+def plot(entries: list[dict[str, Any]], panels: Any) -> None:
+    """Draw the loss of both stages."""
+    (axes,) = panels
     for stage in ("questions", "cases"):
         steps = [entry for entry in entries if entry.get("stage") == stage]
         axes.plot([entry["step"] for entry in steps], [entry["loss"] for entry in steps], label=stage)
     axes.set(title="Training loss", xlabel="step of the stage", ylabel="loss a question")
     axes.legend()
-    figure.savefig(out / "curve.png", dpi=110)
-    plt.close(figure)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from grammars.embedded.precision import native_bfloat16
 from grammars.embedded.readings import Readings
 from grammars.engine.protocol import PassageText
 from grammars.tuning.batches import Collator, endless
+from grammars.tuning.curve import draw
 from grammars.tuning.examples import read_rows
 from grammars.tuning.features import Featurizer
 from grammars.tuning.loss import Batch, correct, decision_losses, evidence_losses
@@ -275,7 +276,7 @@ class Trainer:
             shares = {name: round(sum(h) / len(h), 4) for name, h in right.items() if name != "free"}
             if shares:
                 self.log(step=self.step, kind=kind, dev=shares)
-        plot(self.out)
+        draw(self.out, 2, plot)
 
     def log(self, **entry: Any) -> None:
         """Print an entry and add it to the log."""
@@ -321,17 +322,9 @@ def _rate(step: int, warmup: int, total: int) -> float:
     return min(1.0, (step + 1) / warmup, max(0.02, (total - step) / (COOLING * total)))
 
 
-def plot(out: Path) -> None:
-    """Draw the log as `curve.png`, where matplotlib is installed."""
-    try:
-        import matplotlib as mpl
-    except ImportError:
-        return
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    entries = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+def plot(entries: list[dict[str, Any]], panels: Any) -> None:
+    """Draw the loss, and how many decisions are right."""
+    left, right = panels
     steps = [e for e in entries if "loss" in e]
     left.plot([e["step"] for e in steps], [e["loss"] for e in steps], lw=0.8)
     left.set(title="Training loss", xlabel="step", ylabel="loss a prompt")
@@ -342,8 +335,6 @@ def plot(out: Path) -> None:
             right.plot([e["step"] for e in marks], shares, style, color=f"C{number}", label=f"{kind}: {name}")
     right.set(title="Right decisions on held-out rows", xlabel="step", ylim=(0.3, 1))
     right.legend(fontsize=7)
-    figure.savefig(out / "curve.png", dpi=110)
-    plt.close(figure)
 
 
 def save(model: Any, out: Path) -> None:
